@@ -1,0 +1,229 @@
+"""Cards: tasks, models and datasets as inert TOML files.
+
+A card is data that a person can read and review. Its only reference to code is a
+"module:Class" string, which is resolved when the card is used (`resolve`).
+"""
+
+import hashlib
+import importlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from slbench.errors import CardError
+
+Family = Literal["islr", "cslr", "slt"]
+"""Isolated recognition, continuous recognition, translation."""
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
+CodeReference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Frozen(BaseModel):
+    """A strict record: unknown keys and wrong types are errors, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Card(Frozen):
+    """What every card has."""
+
+    kind: ClassVar[str]
+    name: Name
+    """How it is called on the command line."""
+    title: str
+    """One line for people."""
+    _path: Path = PrivateAttr(default=Path())
+
+    @property
+    def path(self) -> Path:
+        """The file the card was read from."""
+        return self._path
+
+    def digest(self) -> str:
+        """sha256 over the card's values; layout and comments do not count."""
+        values = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(values.encode()).hexdigest()
+
+    def missing_files(self) -> dict[str, Path]:
+        """Key -> file, for files that the card names beside itself and that are not there."""
+        return {}
+
+
+CardT = TypeVar("CardT", bound=Card)
+
+
+class DatasetCard(Card):
+    """A corpus: who owns it, how to get it, what is in it, what is wrong with it."""
+
+    kind: ClassVar[str] = "dataset"
+    owner: str
+    """Who made and distributes the recordings."""
+    licence: str
+    """Terms, in the owner's words where there are any."""
+    obtain: str
+    """How a user gets it."""
+    homepage: str
+    signed_languages: tuple[str, ...]
+    """ISO 639-3 codes."""
+    pose_source: str
+    """The estimator that made the keypoints, and their mapping."""
+    reader: CodeReference
+    """Class that reads the official layout."""
+    splits: dict[str, Positive]
+    """Clips of each split."""
+    defects: tuple[str, ...] = ()
+    """What is known to be wrong with the recordings or their labels."""
+
+
+class TaskCard(Card):
+    """What is asked of a model, on which clips, and how the answer is scored."""
+
+    kind: ClassVar[str] = "task"
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
+    """Raised whenever scores stop being comparable."""
+    family: Family
+    dataset: Name
+    language: str
+    """Written language of the answer, in English, as prompts name it."""
+    protocol: Name
+    """Scoring protocol; see `slbench.metrics.protocols`."""
+    splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("train", "dev", "test")
+    """Splits of the dataset that the task uses."""
+    glosses: tuple[str, ...] = ()
+    """ISLR: the closed vocabulary."""
+    notes: tuple[str, ...] = ()
+    """What a reader of a score must know."""
+
+    def target(self, text: str, gloss: str) -> str:
+        """What the model should answer for a clip with this text and gloss."""
+        return text if self.family == "slt" else gloss
+
+
+class Augmentation(Frozen):
+    """Random changes to training clips; each number is the largest change, 0 switches it off."""
+
+    rotation: Annotated[float, Field(ge=0)] = 0.0
+    """Degrees, in the image plane."""
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Relative change of size, of x and y separately."""
+    shear: Annotated[float, Field(ge=0)] = 0.0
+    """Horizontal shift per unit of height."""
+    speed: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Relative change of speed."""
+
+
+class Recipe(Frozen):
+    """How `slbench train` trains the model; the defaults are the paper's stage 3."""
+
+    epochs: Positive = 20
+    batch_size: Positive = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    adam_epsilon: Annotated[float, Field(gt=0)] = 1e-9
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    """Epochs over which the learning rate rises from zero; then it falls to zero along a cosine."""
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of the gradient."""
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    """Of the forward pass; weights and gradients stay float32."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay a step of the exponential moving average of the weights that is evaluated and kept; 0: the weights."""
+    augmentation: Augmentation = Augmentation()
+
+
+class Weights(Frozen):
+    """A checkpoint beside the card."""
+
+    file: str
+    """safetensors, relative to the card."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    command: str
+    """What made it."""
+    trained_on: str
+    """Task and split."""
+    seed: int
+
+
+class ModelCard(Card):
+    """A model: its class, its sizes, what it can do, its weights and how to train it."""
+
+    kind: ClassVar[str] = "model"
+    implementation: CodeReference
+    """Class that meets `slbench.modeling.base.Model`."""
+    families: Annotated[tuple[Family, ...], Field(min_length=1)]
+    inputs: Literal["pose", "rgb+pose"]
+    paper: str
+    notes: tuple[str, ...] = ()
+    config: dict[str, Any] = {}
+    """Sizes and choices, checked by the class."""
+    recipe: Recipe = Recipe()
+    weights: Weights | None = None
+    """None: the model must be trained first."""
+
+    @property
+    def weights_path(self) -> Path | None:
+        """The checkpoint, if the card names one."""
+        return None if self.weights is None else self.path.parent / self.weights.file
+
+    def missing_files(self) -> dict[str, Path]:
+        """The checkpoint, if it is named and absent."""
+        path = self.weights_path
+        return {} if path is None or path.is_file() else {"weights.file": path}
+
+
+CARD_TYPES: tuple[type[Card], ...] = (TaskCard, ModelCard, DatasetCard)
+
+
+def read_card(path: Path, card_type: type[CardT]) -> CardT:
+    """Read and check one card.
+
+    Raises:
+        CardError: listing every fault with its file and key.
+    """
+    card, faults = check_card(path, card_type)
+    if card is None:
+        raise CardError("\n".join(faults))
+    return card
+
+
+def check_card(path: Path, card_type: type[CardT]) -> tuple[CardT | None, list[str]]:
+    """The card, or None and all its faults, one line each with file and key."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        card = card_type.model_validate_json(json.dumps(values, default=str))
+    except OSError as error:
+        return None, [f"{path}: cannot be read ({error.strerror})"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return None, [f"{path}: is not valid TOML ({error})"]
+    except ValidationError as error:
+        return None, [_fault(path, card_type, dict(detail)) for detail in error.errors()]
+    card._path = path  # noqa: SLF001 - the private attribute is ours
+    missing = card.missing_files()
+    return (None, [f"{path}: {key}: there is no file {file}" for key, file in missing.items()]) if missing else (card, [])
+
+
+def _fault(path: Path, card_type: type[Card], detail: dict[str, Any]) -> str:
+    key = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(card_type.model_fields) if len(detail["loc"]) == 1 else "see the other cards"
+        return f"{path}: {key}: unknown key (known: {known})"
+    if detail["type"] == "missing":
+        return f"{path}: {key}: this key is missing"
+    return f"{path}: {key}: {detail['msg']}, found {detail['input']!r}"
+
+
+def resolve(reference: str, card: Card) -> Any:
+    """The class that a "module:Class" string on a card names.
+
+    Raises:
+        CardError: the module cannot be imported or has no such class.
+    """
+    module_name, _, attribute = reference.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except Exception as error:  # a third party's module may raise anything when it is imported
+        raise CardError(f"{card.path}: {reference!r} cannot be imported: {type(error).__name__}: {error}") from error

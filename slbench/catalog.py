@@ -1,0 +1,164 @@
+"""The one place that knows where cards live.
+
+Cards come from `tasks/` and `models/` of, in this order: slbench itself (inside an installed
+wheel, beside the package in a checkout), and every package that offers an entry point in the group
+`slbench.catalog`, whose value is the package that holds the two folders. Nothing of a
+plug-in is imported here. A card is checked when it is asked for.
+"""
+
+import difflib
+import importlib.util
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from slbench.cards import CARD_TYPES, Card, CardT, DatasetCard, ModelCard, TaskCard, check_card, read_card
+from slbench.errors import CardError
+
+GROUP = "slbench.catalog"
+_PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A card that was found: what it calls itself, where it is, and whose it is."""
+
+    name: str
+    path: Path
+    owner: str
+    card_type: type[Card]
+
+
+def builtin_root() -> Path:
+    """The folder that holds slbench's own `tasks/` and `models/`."""
+    packed = _PACKAGE / "_catalog"
+    return packed if packed.is_dir() else _PACKAGE.parent
+
+
+def _plugin_root(entry_point: EntryPoint) -> Path | None:
+    """The plug-in's package folder, found without running its code; None if there is none."""
+    try:
+        spec = importlib.util.find_spec(entry_point.module.partition(".")[0])
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]).joinpath(*entry_point.module.split(".")[1:])
+
+
+def roots() -> Iterator[tuple[str, Path]]:
+    """(owner, folder) of slbench and of every plug-in whose folder can be found."""
+    yield "slbench", builtin_root()
+    for entry_point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        root = _plugin_root(entry_point)
+        if root is not None:
+            yield entry_point.name, root
+
+
+def card_type_of(path: Path) -> type[Card]:
+    """By place: `models/*.toml`, `tasks/<corpus>/dataset.toml`, `tasks/<corpus>/<task>.toml`."""
+    if path.parent.name == "models":
+        return ModelCard
+    return DatasetCard if path.stem == "dataset" else TaskCard
+
+
+def _own_name(path: Path) -> str:
+    """The card's `name`, or the file's own where the card cannot be read (reading it then says why)."""
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8"))["name"])
+    except (OSError, KeyError, ValueError):
+        return path.stem if path.parent.name == "models" else f"{path.parent.name}-{path.stem}"
+
+
+@cache
+def listings() -> tuple[Listing, ...]:
+    """Every card found, sorted by name; a name may occur twice (asking for it is then an error)."""
+    found = [
+        Listing(_own_name(path), path, owner, card_type_of(path))
+        for owner, root in roots()
+        for pattern in ("tasks/*/*.toml", "models/*.toml")
+        for path in root.glob(pattern)
+    ]
+    return tuple(sorted(found, key=lambda listing: (listing.name, listing.owner)))
+
+
+def names(card_type: type[Card]) -> list[str]:
+    """Names of all cards of a kind."""
+    return sorted({listing.name for listing in listings() if listing.card_type is card_type})
+
+
+def get(name: str, card_type: type[CardT]) -> CardT:
+    """The card with this name, or in the file of this path (`./mine.toml`).
+
+    Raises:
+        CardError: unknown (near names are given), defined twice (both owners are named), or faulty.
+    """
+    if name.endswith(".toml"):
+        return read_card(Path(name), card_type)
+    owners = [listing for listing in listings() if listing.name == name and listing.card_type is card_type]
+    if not owners:
+        raise CardError(_unknown(name, card_type))
+    if len(owners) > 1:
+        places = " and ".join(f"{listing.owner} ({listing.path})" for listing in owners)
+        raise CardError(f"{card_type.kind} {name!r} is defined twice: by {places}; rename one of them")
+    return read_card(owners[0].path, card_type)
+
+
+def get_task(name: str) -> TaskCard:
+    """A task card; raises CardError as `get` does."""
+    return get(name, TaskCard)
+
+
+def get_model(name: str) -> ModelCard:
+    """A model card; raises CardError as `get` does."""
+    return get(name, ModelCard)
+
+
+def get_dataset(name: str, task: TaskCard | None = None) -> DatasetCard:
+    """A dataset card; for a task given as a file, one in a `dataset.toml` beside it is found as well."""
+    if task is not None:
+        beside = task.path.parent / "dataset.toml"
+        if beside.is_file() and _own_name(beside) == name:
+            return read_card(beside, DatasetCard)
+    return get(name, DatasetCard)
+
+
+def find(name: str) -> Card:
+    """The card of any kind with this name.
+
+    Raises:
+        CardError: no kind has it.
+    """
+    for card_type in CARD_TYPES:
+        if name in names(card_type):
+            return get(name, card_type)
+    everything = sorted({listing.name for listing in listings()})
+    raise CardError(f"there is no task, model or dataset {name!r}{_near(name, everything)}")
+
+
+def faults() -> list[str]:
+    """Everything wrong with any card: unreadable, malformed, naming absent files, defined twice."""
+    problems: list[str] = []
+    for listing in listings():
+        problems += check_card(listing.path, listing.card_type)[1]
+    for card_type in CARD_TYPES:
+        for name in names(card_type):
+            try:
+                get(name, card_type)
+            except CardError as error:
+                problems += [line for line in str(error).splitlines() if line not in problems]
+    return problems
+
+
+def _unknown(name: str, card_type: type[Card]) -> str:
+    return f"there is no {card_type.kind} {name!r}{_near(name, names(card_type))}"
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; known: {', '.join(known)}" if known else "; the catalog is empty"

@@ -1,0 +1,49 @@
+"""The application: its commands, and how errors become one message and an exit code."""
+
+import sys
+
+import typer
+
+from slbench.cli import leaderboard, listing, run, show, train
+from slbench.errors import SlbenchError
+
+app = typer.Typer(
+    name="slbench",
+    help="Benchmark and evaluation suite for sign-language understanding.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (run.run, train.train, listing.list_cards, show.show, leaderboard.leaderboard):
+    app.command(name=command.__name__.removesuffix("_cards"))(command)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Benchmark and evaluation suite for sign-language understanding."""
+    del debug  # read by `main`, which sees errors that happen outside any command
+    if version:
+        import slbench
+
+        typer.echo(f"slbench {slbench.__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point. A user's mistake is one message on stderr and exit code 2; `--debug` anywhere shows where."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except SlbenchError as error:
+        if debug:
+            raise
+        typer.secho(f"slbench: {error}", err=True, fg=typer.colors.RED)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("slbench: stopped; what was done is kept, the same command continues", err=True)
+        raise SystemExit(130) from None

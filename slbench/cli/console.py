@@ -1,0 +1,33 @@
+"""Where text goes: results to stdout, everything else to stderr."""
+
+import logging
+import os
+from contextlib import AbstractContextManager
+from functools import cache
+
+from rich.console import Console
+
+
+@cache
+def out() -> Console:
+    """Results."""
+    return Console(markup=False, highlight=False)
+
+
+@cache
+def errors() -> Console:
+    """Progress, notices and failures."""
+    return Console(stderr=True, markup=False, highlight=False)
+
+
+def status(text: str) -> AbstractContextManager[object]:
+    """A spinner with a word, on a terminal only."""
+    return errors().status(text)
+
+
+def quiet_libraries() -> None:
+    """Keep the progress bars and advice of libraries off the screen; must be called before they are imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    logging.getLogger("torch").setLevel(logging.ERROR)

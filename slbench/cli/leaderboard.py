@@ -1,0 +1,36 @@
+"""`slbench leaderboard`: records as a board."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How the board is written."""
+
+    table = "table"
+    markdown = "markdown"
+    json = "json"
+
+
+def leaderboard(
+    results: Annotated[Path, typer.Option(help="Folder of records, as `slbench run` writes it.")] = Path("results"),
+    format: Annotated[Format, typer.Option(help="Table for a terminal, Markdown for a page, JSON for programs.")] = Format.table,  # noqa: A002
+) -> None:
+    """Rank the complete runs of every task; what is left out is named on stderr, with the reason."""
+    from slbench.cli.console import errors, out
+    from slbench.report.leaderboard import board_json, board_markdown, board_tables, read_board
+
+    board = read_board(results)
+    match format:
+        case Format.table:
+            for table in board_tables(board):
+                out().print(table)
+        case Format.markdown:
+            typer.echo(board_markdown(board), nl=False)
+        case Format.json:
+            typer.echo(board_json(board))
+    for place, reason in board.left_out:
+        errors().print(f"left out: {place}: {reason}", style="yellow", soft_wrap=True)

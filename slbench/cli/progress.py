@@ -1,0 +1,59 @@
+"""Progress bars."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from slbench.cli.console import errors
+
+if TYPE_CHECKING:
+    from slbench.engine import evaluate
+    from slbench.engine.train import Epoch, Step
+
+
+class Rate(ProgressColumn):
+    """Clips a second."""
+
+    def render(self, task: Task) -> Text:
+        """The recent speed."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} clips/s", style="progress.data.speed")
+
+
+@contextmanager
+def clip_progress() -> "Iterator[Callable[[evaluate.Progress], None]]":
+    """A bar over the clips of a run, with clips a second and the time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=errors(), transient=True) as bar:
+        row = bar.add_task("clips", total=None)
+
+        def report(progress: "evaluate.Progress") -> None:
+            if progress.resumed and progress.done == progress.resumed:
+                errors().print(f"continuing: {progress.resumed} of {progress.total} clips are already answered")
+            bar.update(row, total=progress.total, completed=progress.done)
+
+        yield report
+
+
+@contextmanager
+def training_progress(epochs: int) -> "Iterator[Callable[[Step | Epoch], None]]":
+    """A bar over the steps of a training with its loss and the time left, and a line an epoch."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors(), transient=True) as bar:
+        row = bar.add_task("steps", total=None)
+
+        def report(event: "Step | Epoch") -> None:
+            if hasattr(event, "score"):
+                star = "  best" if event.best else ""
+                errors().print(
+                    f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  "
+                    f"dev {event.score.name} {event.score.value:.1f} %{star}",
+                )
+            else:
+                done = (event.epoch - 1) * event.steps + event.step
+                bar.update(row, total=epochs * event.steps, completed=done, description=f"loss {event.loss:.3f}")
+
+        yield report

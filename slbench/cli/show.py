@@ -1,0 +1,30 @@
+"""`slbench show`: one card."""
+
+from typing import Annotated
+
+import typer
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A task, model or dataset.")],
+) -> None:
+    """Show a card: everything on it, where it is, whether its data is prepared and where to get it."""
+    from slbench import catalog
+    from slbench.cards import DatasetCard, TaskCard
+    from slbench.cli.console import out
+    from slbench.report.cards import detail_table
+
+    card = catalog.find(name)
+    extra = {"card": str(card.path), "digest": card.digest()}
+    if isinstance(card, TaskCard | DatasetCard):
+        dataset = card if isinstance(card, DatasetCard) else catalog.get_dataset(card.dataset, card)
+        extra["data"] = _data(dataset)
+    out().print(detail_table(card, extra))
+
+
+def _data(dataset: "catalog.DatasetCard") -> str:
+    from slbench.data.store import folder_of, is_prepared
+
+    if is_prepared(dataset):
+        return f"prepared in {folder_of(dataset)}"
+    return f"not prepared yet (the first run does it); get it with: {dataset.obtain}"

@@ -1,0 +1,31 @@
+"""`slbench train`: make a model's weights."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    model: Annotated[str, typer.Option(help="Model card: a name from `slbench list models`, or a .toml file.")],
+    task: Annotated[str, typer.Option(help="Task card; its train and dev splits are used.")],
+    output: Annotated[Path, typer.Option(help="Folder for the best and the last checkpoint, each with a card.")],
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of [recipe] or [config], e.g. recipe.epochs=5.")
+    ] = None,
+) -> None:
+    """Train a model by the recipe on its card; the same seed on the same machine gives the same weights."""
+    from slbench.cli.console import errors, out, quiet_libraries, status
+    from slbench.cli.progress import training_progress
+
+    quiet_libraries()
+    with status("loading"):
+        from slbench.engine.training import TrainingRun
+
+        planned = TrainingRun(model, task, output, seed, device, tuple(set_ or ()))
+    with training_progress(planned.card.recipe.epochs) as report:
+        weights = planned.execute(report)
+    errors().print(f"run it: slbench run --model {output / 'best.toml'} --task {task}", soft_wrap=True)
+    out().print(f"best.safetensors  sha256 {weights}", soft_wrap=True)

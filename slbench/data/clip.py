@@ -1,0 +1,55 @@
+"""A clip: the one unit that readers produce and models consume."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slbench.errors import ClipError
+
+POINTS = 133
+"""Keypoints of a frame, in COCO-WholeBody order."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One signing video as a pose sequence, with what was said.
+
+    Attributes:
+        id: unique within its corpus.
+        keypoints: (T, 133, 2), x and y divided by image width and height.
+        scores: (T, 133), confidence of each point; 0 means not seen.
+        fps: frames a second.
+        text: what the clip says, in the written language of its task.
+        gloss: the glosses in order, joined by spaces; empty where there are none.
+    """
+
+    id: str
+    keypoints: Array
+    scores: Array
+    fps: float
+    text: str
+    gloss: str = ""
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, T."""
+        return len(self.keypoints)
+
+    def check(self) -> None:
+        """Raise ClipError unless the arrays are whole, finite and at least one frame long."""
+        if self.keypoints.shape != (self.frames, POINTS, 2) or self.scores.shape != (self.frames, POINTS):
+            raise ClipError(
+                f"clip {self.id}: keypoints {self.keypoints.shape} and scores {self.scores.shape} "
+                f"should be (T, {POINTS}, 2) and (T, {POINTS})"
+            )
+        if self.frames == 0:
+            raise ClipError(f"clip {self.id}: it has no frames")
+        for name, values in (("keypoints", self.keypoints), ("scores", self.scores)):
+            bad = ~np.isfinite(values.reshape(self.frames, -1)).all(axis=1)
+            if bad.any():
+                raise ClipError(
+                    f"clip {self.id}: {name} are not finite in {bad.sum()} frames, first in frame {bad.argmax()}"
+                )

@@ -1,0 +1,1 @@
+"""What every model gets from slbench: batching, devices, journals, resuming, timing, training."""

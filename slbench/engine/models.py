@@ -1,0 +1,89 @@
+"""From a model card to a model ready to use."""
+
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from slbench.cards import ModelCard, TaskCard, resolve
+from slbench.errors import CardError, ModelError
+from slbench.files import atomic_path, file_digest
+from slbench.modeling.base import Model, Setting
+
+
+def setting_of(task: TaskCard, num_beams: int = 4, seed: int = 0) -> Setting:
+    """How a model is used on this task."""
+    return Setting(task.family, task.language, task.glosses, num_beams, seed)
+
+
+def check_fit(card: ModelCard, task: TaskCard) -> None:
+    """Raise CardError where the model does not do this family of tasks."""
+    if task.family not in card.families:
+        raise CardError(
+            f"{card.name} does not do {task.family} ({task.name}); its card says families = {list(card.families)}"
+        )
+
+
+def build_model(card: ModelCard, setting: Setting) -> Model:
+    """A freshly initialised model.
+
+    Raises:
+        CardError: the class cannot be imported or rejects the card's [config].
+        ModelError: something it needs, such as a tokenizer, is absent.
+    """
+    implementation = resolve(card.implementation, card)
+    try:
+        model: Model = implementation(card.config, setting)
+    except ValidationError as error:
+        faults = [f"{card.path}: config.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise CardError("\n".join(faults)) from error
+    return model
+
+
+def load_weights(model: Model, card: ModelCard) -> str:
+    """Load the card's checkpoint, strictly; its sha256.
+
+    Raises:
+        ModelError: the card names none, the file is not the one the card describes, or it does not fit.
+    """
+    path = card.weights_path
+    if card.weights is None or path is None:
+        raise ModelError(
+            f"{card.name} has no weights: {card.path} has no [weights]. "
+            f"Train it first: slbench train --model {card.name} --task TASK --output FOLDER"
+        )
+    digest = file_digest(path)
+    if digest != card.weights.sha256:
+        raise ModelError(
+            f"{path}: sha256 is {digest}, {card.path} says {card.weights.sha256}: the file is damaged or another one"
+        )
+    try:
+        tensors = load_file(path)
+        names = shared_names(model.network)
+        expanded = {name: tensors[owner] for name, owner in names.items() if owner in tensors}
+        unknown = {name: tensor for name, tensor in tensors.items() if name not in expanded}
+        model.network.load_state_dict(expanded | unknown, strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{path}: does not fit the network of {card.path}: {error}") from error
+    return digest
+
+
+def shared_names(network: torch.nn.Module) -> dict[str, str]:
+    """Name of each tensor of the state dict -> the first name of the same tensor; checkpoints hold each once."""
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(value), name) for name, value in network.state_dict(keep_vars=True).items()}
+
+
+def save_weights(network: torch.nn.Module, path: Path) -> str:
+    """Write a checkpoint as safetensors, atomically; its sha256."""
+    state = network.state_dict()
+    with atomic_path(path) as temporary:
+        save_file({name: state[name].contiguous() for name in dict.fromkeys(shared_names(network).values())}, temporary)
+    return file_digest(path)
+
+
+def count_parameters(network: torch.nn.Module) -> int:
+    """Number of trainable values, shared ones once."""
+    return sum(parameter.numel() for parameter in network.parameters())

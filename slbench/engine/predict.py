@@ -1,0 +1,121 @@
+"""Clips in, predictions out: loading, batching and timing, for `run` and for the dev score of `train`."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from slbench.cards import TaskCard
+from slbench.data.batching import length_buckets
+from slbench.data.clip import Clip
+from slbench.data.store import Split
+from slbench.errors import ClipError
+from slbench.metrics.base import Answer
+from slbench.modeling.base import Inputs, Model, Output
+from slbench.records import Prediction, Ranked
+
+TOP_K = 5
+"""Glosses kept of ISLR's ranking."""
+DECIMALS = 3
+"""Of a log-likelihood in a prediction file: coarser than what the batch size moves in float32."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A clip ready for the model, or the reason why it is not."""
+
+    index: int
+    frames: int
+    inputs: Inputs | None
+    error: str | None
+    seconds: float
+
+
+class PreparedClips(Dataset[Loaded]):
+    """Reads and prepares clips one by one; what a loader worker runs."""
+
+    def __init__(self, split: Split, prepare: Callable[[Clip], Inputs]) -> None:
+        self.split = split
+        self.prepare = prepare
+
+    def __getitem__(self, index: int) -> Loaded:
+        start = time.perf_counter()
+        frames = self.split[index].frames
+        try:
+            inputs, error = self.prepare(self.split.clip(index)), None
+        except ClipError as problem:
+            inputs, error = None, str(problem)
+        return Loaded(index, frames, inputs, error, time.perf_counter() - start)
+
+
+@dataclass
+class BatchResult:
+    """Predictions of one batch, and the seconds each stage took."""
+
+    predictions: list[Prediction]
+    frames: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def load_batches(model: Model, split: Split, wanted: Sequence[int], batch_size: int, workers: int) -> Iterator[list[Loaded]]:
+    """Batches of prepared clips of similar length, longest first."""
+    buckets = length_buckets([split[index].frames for index in wanted], batch_size)
+    batches = [[wanted[i] for i in bucket] for bucket in buckets]
+    yield from DataLoader(
+        PreparedClips(split, model.prepare), batch_sampler=batches, num_workers=workers, collate_fn=list
+    )
+
+
+def predict_batch(model: Model, task: TaskCard, split: Split, batch: list[Loaded], precision: torch.dtype) -> BatchResult:
+    """Predictions for a batch; clips that could not be loaded are predictions with an error."""
+    usable = [loaded for loaded in batch if loaded.inputs is not None]
+    result = BatchResult([], sum(loaded.frames for loaded in batch))
+    result.seconds["load"] = sum(loaded.seconds for loaded in batch)
+    outputs: list[Output] = []
+    if usable:
+        with torch.inference_mode(), _autocast(model, precision):
+            start = time.perf_counter()
+            encoded = model.encode([loaded.inputs for loaded in usable if loaded.inputs is not None])
+            result.seconds["encode"] = _since(start, model)
+            start = time.perf_counter()
+            outputs = model.decode(encoded)
+            result.seconds["decode"] = _since(start, model)
+    answers = {loaded.index: output for loaded, output in zip(usable, outputs, strict=True)}
+    for loaded in batch:
+        row = split[loaded.index]
+        reference = task.target(row.text, row.gloss)
+        answer = answers.get(loaded.index)
+        if answer is None:
+            result.predictions.append(Prediction(id=row.id, reference=reference, error=loaded.error))
+        else:
+            result.predictions.append(_prediction(row.id, reference, answer, task.glosses))
+    return result
+
+
+def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str, ...]) -> Prediction:
+    """Ties in the rounded likelihoods are broken by the gloss, so that noise below rounding decides nothing."""
+    rounded = [round(value, DECIMALS) for value in output.log_likelihoods]
+    ranked = sorted(zip(rounded, glosses, strict=bool(rounded)), key=lambda pair: (-pair[0], pair[1]))[:TOP_K]
+    top_k = tuple(Ranked(gloss=gloss, log_likelihood=value) for value, gloss in ranked)
+    return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k)
+
+
+def answer_of(prediction: Prediction) -> Answer:
+    """What the metrics see of a prediction; no answer counts as an empty one."""
+    return Answer(prediction.reference, prediction.hypothesis or "", tuple(r.gloss for r in prediction.top_k))
+
+
+def _autocast(model: Model, precision: torch.dtype) -> AbstractContextManager[object]:
+    if precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(next(model.network.parameters()).device.type, precision)
+
+
+def _since(start: float, model: Model) -> float:
+    device = next(model.network.parameters()).device
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start

@@ -1,0 +1,112 @@
+"""A training run: from names and options to checkpoints that `slbench run` takes."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import ValidationError
+
+from slbench import catalog
+from slbench.cards import ModelCard, TaskCard, Weights
+from slbench.data.store import prepare
+from slbench.engine.determinism import choose_device, make_deterministic
+from slbench.engine.evaluate import check_writable
+from slbench.engine.models import build_model, check_fit, save_weights, setting_of
+from slbench.engine.train import Epoch, Step, Trainer
+from slbench.errors import ModelError, OptionError
+from slbench.files import write_text
+
+
+class TrainingRun:
+    """A training that can start: everything a user can get wrong has been checked.
+
+    Raises:
+        SlbenchError: on construction, with what is wrong and what to do.
+    """
+
+    def __init__(
+        self, model: str, task: str, output: Path, seed: int = 0, device: str = "auto", changes: Sequence[str] = ()
+    ) -> None:
+        if seed < 0:
+            raise OptionError(f"--seed {seed}: must be at least 0")
+        self.task: TaskCard = catalog.get_task(task)
+        self.card = changed_card(catalog.get_model(model), changes)
+        check_fit(self.card, self.task)
+        missing = [split for split in ("train", "dev") if split not in self.task.splits]
+        if missing:
+            raise OptionError(f"{self.task.name} has no {' and no '.join(missing)} split to train with")
+        self.output, self.seed = output, seed
+        self.command = " ".join(
+            ["slbench train", f"--model {self.card.name} --task {self.task.name} --seed {seed}", *(f"--set {c}" for c in changes)]
+        )
+        target = choose_device(device)
+        check_writable(output)
+        make_deterministic(seed)
+        network_model: Any = build_model(self.card, setting_of(self.task, seed=seed))
+        if not hasattr(network_model, "loss"):
+            raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
+        network_model.network.to(target)
+        store = prepare(catalog.get_dataset(self.task.dataset, self.task))
+        self.trainer = Trainer(
+            network_model, self.task, self.card.recipe, seed, store.split("train"), store.split("dev")
+        )
+
+    def execute(self, report: Callable[[Step | Epoch], None] = lambda event: None) -> str:
+        """Train; `last` is written after every epoch and `best` when dev is best. The sha256 of the best weights."""
+        digest = ""
+        for event in self.trainer.run():
+            if isinstance(event, Epoch):
+                last = self._save("last")
+                digest = self._save("best") if event.best else digest or last
+            report(event)
+        return digest
+
+    def _save(self, name: str) -> str:
+        """Write <name>.safetensors and the card <name>.toml that names it."""
+        digest = save_weights(self.trainer.kept_network, self.output / f"{name}.safetensors")
+        weights = Weights(
+            file=f"{name}.safetensors",
+            sha256=digest,
+            command=self.command,
+            trained_on=f"{self.task.name} {self.task.version}, train; chosen on dev",
+            seed=self.seed,
+        )
+        card = self.card.model_copy(update={"weights": weights})
+        write_text(self.output / f"{name}.toml", tomli_w.dumps(card.model_dump(mode="json", exclude_none=True)))
+        return digest
+
+
+def changed_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
+    """The card with `--set recipe.key=value` and `--set config.key=value` applied; values are JSON, or bare text.
+
+    Raises:
+        OptionError: a change names no such key or has a value of the wrong type.
+    """
+    values = card.model_dump(mode="json")
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or key.partition(".")[0] not in ("recipe", "config"):
+            raise OptionError(f"--set {change}: write recipe.KEY=VALUE or config.KEY=VALUE")
+        *path, last = key.split(".")
+        table = values
+        for name in path:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise OptionError(f"--set {change}: {name} has no keys")
+        table[last] = _value(text)
+    try:
+        changed = ModelCard.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        faults = [f"--set {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise OptionError("\n".join(faults)) from error
+    changed._path = card.path  # noqa: SLF001 - a copy of the card keeps its place
+    return changed
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,1 @@
+"""Metrics: per-sample sufficient statistics, summed into scores with confidence intervals."""

@@ -1,0 +1,74 @@
+"""Accuracy of isolated sign recognition, per instance and per class, at top 1 and top k."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from slbench.metrics.base import Answer, Statistics
+
+
+def hits(answers: Sequence[Answer], top: int) -> Statistics:
+    """(n,): 1 where the answer is right.
+
+    At top 1 the hypothesis must equal the reference exactly, as Uni-Sign scores it; at top k
+    the reference must be among the k best of the ranking.
+    """
+    if top == 1:
+        right = [answer.hypothesis == answer.reference for answer in answers]
+    else:
+        right = [answer.reference in answer.ranking[:top] for answer in answers]
+    return np.array(right, np.float64)
+
+
+class InstanceAccuracy:
+    """Share of clips that are right. Statistics: hit, count."""
+
+    def __init__(self, top: int = 1) -> None:
+        self.top = top
+        self.name = f"top{top}-instance"
+
+    def statistics(self, answers: Sequence[Answer]) -> Statistics:
+        """(n, 2)."""
+        return np.stack([hits(answers, self.top), np.ones(len(answers))], axis=1)
+
+    def reduce(self, totals: Statistics) -> Statistics:
+        """Hits over count."""
+        scores: Statistics = 100 * totals[..., 0] / totals[..., 1]
+        return scores
+
+    def signature(self) -> str:
+        """Unit, depth and matching rule."""
+        return f"acc:instance|{_matching(self.top)}"
+
+
+class ClassAccuracy:
+    """Mean over the classes present in the references of their share of right clips.
+
+    Statistics: for each class (sorted) its hits, then for each class its count.
+    """
+
+    def __init__(self, top: int = 1) -> None:
+        self.top = top
+        self.name = f"top{top}-class"
+
+    def statistics(self, answers: Sequence[Answer]) -> Statistics:
+        """(n, 2 * classes)."""
+        classes, index = np.unique([answer.reference for answer in answers], return_inverse=True)
+        member = np.eye(len(classes))[index]
+        return np.concatenate([member * hits(answers, self.top)[:, None], member], axis=1)
+
+    def reduce(self, totals: Statistics) -> Statistics:
+        """Mean over classes that occur; a resampled corpus may lack some."""
+        right, count = np.split(totals, 2, axis=-1)
+        present = count > 0
+        shares = np.divide(right, count, out=np.zeros_like(right), where=present)
+        scores: Statistics = 100 * shares.sum(-1) / present.sum(-1)
+        return scores
+
+    def signature(self) -> str:
+        """Unit, depth and matching rule."""
+        return f"acc:class|{_matching(self.top)}"
+
+
+def _matching(top: int) -> str:
+    return "top:1|match:exact-text" if top == 1 else f"top:{top}|match:log-likelihood-rank"

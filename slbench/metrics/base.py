@@ -1,0 +1,77 @@
+"""How a metric is built: statistics a sample, one reduction, and everything else follows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Statistics = NDArray[np.float64]
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One scored sample: what was asked, what was answered, and the ranked alternatives, best first."""
+
+    reference: str
+    hypothesis: str
+    ranking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric's value on a corpus, in percent, with a bootstrap interval and its signature."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    samples: int
+    signature: str
+
+
+class Metric(Protocol):
+    """Statistics are summed over samples and reduced, so a resampled corpus is only another sum."""
+
+    name: str
+
+    def statistics(self, answers: Sequence[Answer]) -> Statistics:
+        """(n, k): sufficient statistics of each sample."""
+
+    def reduce(self, totals: Statistics) -> Statistics:
+        """(..., k) sums over samples -> (...) scores in percent."""
+
+    def signature(self) -> str:
+        """Everything that changes the number, as `key:value` joined by `|`."""
+
+
+def score(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> Score:
+    """The metric's value with its percentile bootstrap interval.
+
+    Args:
+        answers: at least one.
+        seed: of the resampling.
+    """
+    statistics = metric.statistics(answers)
+    value = float(metric.reduce(statistics.sum(axis=0)))
+    low, high = interval(metric.reduce(resampled_totals(statistics, seed)))
+    signature = f"{metric.signature()}|ci:bootstrap-{RESAMPLES}|seed:{seed}"
+    return Score(metric.name, value, low, high, len(answers), signature)
+
+
+def resampled_totals(statistics: Statistics, seed: int, resamples: int = RESAMPLES) -> Statistics:
+    """(resamples, k): sums over corpora drawn with replacement from the n samples."""
+    n = len(statistics)
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    totals: Statistics = counts @ statistics
+    return totals
+
+
+def interval(scores: Statistics) -> tuple[float, float]:
+    """The central `CONFIDENCE` interval of bootstrap scores; those that could not be computed are left out."""
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.nanpercentile(scores, [tail, 100 - tail])
+    return float(low), float(high)

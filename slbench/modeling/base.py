@@ -1,0 +1,72 @@
+"""The interface every model meets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+from slbench.cards import Family
+from slbench.data.clip import Clip
+
+Inputs = Mapping[str, np.ndarray]
+"""One clip as a model wants it; arrays of any shape."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a model is used for.
+
+    Attributes:
+        family: of the task.
+        language: written language of the answer, in English.
+        glosses: ISLR's closed vocabulary, to be ranked for every clip; otherwise empty.
+        num_beams: width of the beam search.
+        seed: of every choice that depends on chance, together with the clip's id.
+    """
+
+    family: Family
+    language: str
+    glosses: tuple[str, ...] = ()
+    num_beams: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Output:
+    """A model's answer for one clip.
+
+    Attributes:
+        text: glosses or sentence; may be empty.
+        log_likelihoods: one for each gloss of the setting, in its order.
+    """
+
+    text: str
+    log_likelihoods: tuple[float, ...] = ()
+
+
+class Model(Protocol):
+    """A model in three steps, each answering in the order it was asked; batching is the engine's."""
+
+    network: nn.Module
+    """What is moved between devices, saved and loaded."""
+
+    def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
+        """Build from the card's [config]; raises pydantic's ValidationError where that is wrong."""
+
+    def prepare(self, clip: Clip) -> Inputs:
+        """One clip, on the CPU, from nothing but the clip and the seed; runs in loader workers."""
+
+    def encode(self, batch: Sequence[Inputs]) -> Any:
+        """Read the clips; what comes back is handed to `decode`."""
+
+    def decode(self, encoded: Any) -> list[Output]:
+        """One answer a clip."""
+
+
+class Trainable(Model, Protocol):
+    """A model that `slbench train` can train."""
+
+    def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
+        """Scalar training loss of a batch."""

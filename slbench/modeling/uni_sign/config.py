@@ -1,0 +1,70 @@
+"""The sizes and choices of a Uni-Sign model; the defaults are the paper's."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PartScale = Literal["body", "own"]
+Size = Annotated[int, Field(ge=1)]
+
+
+class LanguageModelConfig(BaseModel):
+    """The text model, an mT5 of any size. Names are those of transformers' `MT5Config`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokenizer: str = "google/mt5-base"
+    """`byt5` (bytes, needs no file), a folder, or a name on the Hugging Face hub."""
+    vocab_size: Size = 250112
+    d_model: Size = 768
+    d_kv: Size = 64
+    d_ff: Size = 2048
+    num_layers: Size = 12
+    num_decoder_layers: Size = 12
+    num_heads: Size = 12
+    dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class InputConfig(BaseModel):
+    """How a clip becomes the network's input. The released code trims and mirrors nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_length: Size = 256
+    """Longest clip in frames; longer ones are sub-sampled."""
+    isolated_max_length: Size = 64
+    """The same for isolated signs (ISLR)."""
+    score_threshold: float = 0.3
+    """Points scoring this or less are not seen."""
+    trim_rest: bool = False
+    """Drop the resting frames before and after the sign."""
+    dominant_hand: Literal["as-signed", "right"] = "as-signed"
+    """`right` mirrors the clips whose left hand signs."""
+    other_hand: Literal["keep", "hide"] = "keep"
+    """`hide` drops the hand that does not lead (one-handed signing)."""
+    part_scale: PartScale = "body"
+    """What hands and face are measured in: the body's box, as released, or their own reach in the clip."""
+
+
+class UniSignConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    point_dim: Size = 64
+    """Width of a point after the first linear layer."""
+    spatial_dims: tuple[Size, ...] = (64, 128, 256)
+    """Widths of the blocks that look at one frame."""
+    temporal_dims: tuple[Size, ...] = (256, 256, 256)
+    """Widths of the blocks that look along time."""
+    temporal_kernel: Size = 5
+    """Frames a temporal block sees; odd."""
+    prompt: str = "Translate sign language video to {language}: "
+    """Read before the frames; `{language}` is the task's."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    max_target_tokens: Size = 50
+    """Longer targets are cut in training."""
+    max_new_tokens: Size = 100
+    """Longest generated text."""
+    inputs: InputConfig = InputConfig()
+    language_model: LanguageModelConfig = LanguageModelConfig()

@@ -1,0 +1,79 @@
+"""Uni-Sign behind the interface of `slbench.modeling.base`: every task is translation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
+
+from slbench.data.clip import Clip
+from slbench.modeling.base import Inputs, Output, Setting
+from slbench.modeling.uni_sign.config import UniSignConfig
+from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
+from slbench.modeling.uni_sign.network import Encoded, UniSignNetwork
+from slbench.modeling.uni_sign.poses import clip_inputs
+
+
+class UniSign:
+    """Uni-Sign, pose branch (arXiv 2501.15187); glosses and sentences are both generated text."""
+
+    def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
+        self.config = UniSignConfig.model_validate(config)
+        self.setting = setting
+        self.tokenizer = build_tokenizer(self.config.language_model.tokenizer)
+        self.network = UniSignNetwork(self.config)
+        self.prompt = self._tokens(self.config.prompt.format(language=setting.language))
+        self.candidates = [self._tokens(gloss) for gloss in setting.glosses]
+
+    def _tokens(self, text: str) -> list[int]:
+        limit = self.config.max_target_tokens
+        ids: list[int] = self.tokenizer(text, max_length=limit, truncation=True).input_ids
+        return ids
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.network.part_para.device
+
+    def prepare(self, clip: Clip) -> Inputs:
+        """The four parts, each (T, V, 3)."""
+        inputs = self.config.inputs
+        longest = inputs.isolated_max_length if self.setting.family == "islr" else inputs.max_length
+        return clip_inputs(clip, inputs, longest, self.setting.seed)
+
+    def encode(self, batch: Sequence[Inputs]) -> Encoded:
+        """Encoder states of prompt and frames."""
+        lengths = [len(inputs["body"]) for inputs in batch]
+        parts = {
+            name: torch.cat([torch.from_numpy(inputs[name]) for inputs in batch]).to(self.device) for name in batch[0]
+        }
+        return self.network.encode(parts, lengths, torch.tensor(self.prompt, device=self.device))
+
+    def decode(self, encoded: Encoded) -> list[Output]:
+        """Beam search as released (`num_beams` beams, `max_new_tokens`), and the likelihood of every gloss."""
+        ids = self.network.mt5_model.generate(
+            encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
+            attention_mask=encoded.mask_bl,
+            num_beams=self.setting.num_beams,
+            max_new_tokens=self.config.max_new_tokens,
+            do_sample=False,
+        )
+        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return [
+            Output(text, tuple(scores)) for text, scores in zip(texts, self._log_likelihoods(encoded), strict=True)
+        ]
+
+    def _log_likelihoods(self, encoded: Encoded) -> list[list[float]]:
+        if not self.candidates:
+            return [[] for _ in encoded.mask_bl]
+        scores_bg = sequence_log_likelihoods(
+            self.network.mt5_model, encoded.states_bld, encoded.mask_bl, self.candidates
+        )
+        rows: list[list[float]] = scores_bg.tolist()
+        return rows
+
+    def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
+        """Cross entropy of the targets' tokens."""
+        labels_bl = padded_labels([self._tokens(target) for target in targets], self.device)
+        return self.network.loss(self.encode(batch), labels_bl)

@@ -1,0 +1,103 @@
+"""The network: four pose encoders, and an mT5 that reads their output after a prompt.
+
+Names of modules and parameters are those of the released checkpoints (`mt5_model.`,
+`gcn_modules.`, ...), so that these load strictly.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from slbench.modeling.uni_sign.config import UniSignConfig
+from slbench.modeling.uni_sign.graph import Packing, SpatialChain, TemporalChain, adjacency
+from slbench.modeling.uni_sign.language import IGNORED, build_language_model
+from slbench.modeling.uni_sign.poses import BODY_JOINT, PARTS
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the text decoder attends to: states_bld and mask_bl (1 for a prompt token or frame)."""
+
+    states_bld: Tensor
+    mask_bl: Tensor
+
+
+class UniSignNetwork(nn.Module):
+    """Uni-Sign's pose branch and language model (paper section 3; released `models.py`)."""
+
+    def __init__(self, config: UniSignConfig) -> None:
+        super().__init__()
+        self.config = config
+        spatial, temporal = config.spatial_dims, config.temporal_dims
+        self.proj_linear = nn.ModuleDict()
+        self.gcn_modules = nn.ModuleDict()
+        self.fusion_gcn_modules = nn.ModuleDict()
+        for name, part in PARTS.items():
+            graph = adjacency(len(part.points), part.edges)
+            self.proj_linear[name] = nn.Linear(3, config.point_dim)
+            self.gcn_modules[name] = SpatialChain(config.point_dim, spatial, graph)
+            self.fusion_gcn_modules[name] = TemporalChain(spatial[-1], temporal, graph, config.temporal_kernel)
+        for modules in (self.proj_linear, self.gcn_modules, self.fusion_gcn_modules):
+            modules["right"] = modules["left"]  # both hands share all weights
+        joined = len(PARTS) * temporal[-1]
+        self.part_para = nn.Parameter(torch.zeros(joined))
+        self.pose_proj = nn.Linear(joined, config.language_model.d_model)
+        for linear in (*self.proj_linear.values(), self.pose_proj):
+            assert isinstance(linear, nn.Linear)
+            nn.init.trunc_normal_(linear.weight, std=0.02)
+            nn.init.zeros_(linear.bias)
+        self.mt5_model = build_language_model(config.language_model)
+
+    def pose_features(self, parts: Mapping[str, Tensor], packing: Packing) -> Tensor:
+        """Parts, each (n, V, 3) packed, -> x_nd with d the language model's width."""
+        spatial = {
+            name: self.gcn_modules[name](self.proj_linear[name](part), packing) for name, part in parts.items()
+        }
+        body_nvc = spatial["body"].detach()
+        features = []
+        for name in PARTS:
+            x_nvc = spatial[name]
+            if name in BODY_JOINT:
+                x_nvc = x_nvc + body_nvc[:, BODY_JOINT[name], None]
+            features.append(self.fusion_gcn_modules[name](x_nvc, packing).mean(dim=1))
+        projected: Tensor = self.pose_proj(torch.cat(features, dim=-1) + self.part_para)
+        return projected
+
+    def embeddings(self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor) -> tuple[Tensor, Tensor]:
+        """What the language model reads: the prompt's embeddings, then a vector a frame.
+
+        Args:
+            parts: packed part inputs.
+            lengths: frames of each clip; their sum is n.
+            prompt_p: token ids of the prompt.
+
+        Returns:
+            embeds_bld and mask_bl.
+        """
+        packing = Packing.of(lengths, max(lengths), prompt_p.device)
+        pose_btd = packing.unpack(self.pose_features(parts, packing))
+        prompt_bpd = self.mt5_model.encoder.embed_tokens(prompt_p).expand(len(lengths), -1, -1)
+        frames_bt = packing.unpack(torch.ones_like(packing.slots_n))
+        mask_bl = torch.cat([frames_bt.new_ones(len(lengths), len(prompt_p)), frames_bt], dim=1)
+        return torch.cat([prompt_bpd.to(pose_btd.dtype), pose_btd], dim=1), mask_bl
+
+    def encode(self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor) -> Encoded:
+        """The encoder's states for a batch of clips."""
+        embeds_bld, mask_bl = self.embeddings(parts, lengths, prompt_p)
+        states = self.mt5_model.encoder(inputs_embeds=embeds_bld, attention_mask=mask_bl).last_hidden_state
+        return Encoded(states, mask_bl)
+
+    def loss(self, encoded: Encoded, labels_bl: Tensor) -> Tensor:
+        """Mean cross entropy over target tokens, with label smoothing."""
+        logits = self.mt5_model(
+            encoder_outputs=(encoded.states_bld,), attention_mask=encoded.mask_bl, labels=labels_bl
+        ).logits
+        return F.cross_entropy(
+            logits.flatten(0, 1).float(),
+            labels_bl.flatten(),
+            ignore_index=IGNORED,
+            label_smoothing=self.config.label_smoothing,
+        )

@@ -1,0 +1,169 @@
+"""What a run leaves behind: predictions, and a record that says where its number comes from.
+
+The docstring under each field is the schema's documentation. `SCHEMA_VERSION` rises when a
+field changes its meaning or is removed.
+"""
+
+from pydantic import ValidationError
+
+from slbench.cards import Family, Frozen
+from slbench.errors import OutputError
+
+SCHEMA_VERSION = 1
+
+
+class Ranked(Frozen):
+    """One gloss of a ranking."""
+
+    gloss: str
+    log_likelihood: float
+    """Natural logarithm, rounded."""
+
+
+class Prediction(Frozen):
+    """One line of a prediction file."""
+
+    id: str
+    """The clip's."""
+    reference: str
+    """What the task asks for."""
+    hypothesis: str | None = None
+    """What the model answered; null if the clip failed."""
+    top_k: tuple[Ranked, ...] = ()
+    """ISLR: the most likely glosses, best first."""
+    error: str | None = None
+    """Why there is no answer."""
+
+
+class TaskStamp(Frozen):
+    """Which task, to the byte."""
+
+    name: str
+    version: str
+    family: Family
+    digest: str
+    """sha256 of the task card's values."""
+    split: str
+    clips: int
+    """In the whole split."""
+    dataset: str
+    data_digest: str
+    """sha256 of the store's manifest: source files, dataset card, schema."""
+    pose_source: str
+    """Which estimator made the keypoints."""
+
+
+class ModelStamp(Frozen):
+    """Which model, to the byte."""
+
+    name: str
+    inputs: str
+    digest: str
+    """sha256 of the model card's values."""
+    weights_sha256: str
+    parameters: int
+    """Trainable values, shared ones once."""
+
+
+class Options(Frozen):
+    """What the user chose."""
+
+    limit: int | None
+    """Clips scored, if not all."""
+    batch_size: int
+    workers: int
+    device: str
+    precision: str
+    num_beams: int
+    seed: int
+
+
+class ScoreStamp(Frozen):
+    """One score in percent, with its 95 % bootstrap interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    samples: int
+    signature: str
+    """Everything that changes the number."""
+
+
+class Cost(Frozen):
+    """What the run took. Clips that an interrupted run had already answered are included."""
+
+    load_seconds: float
+    """Reading and preparing clips, summed over workers."""
+    encode_seconds: float
+    decode_seconds: float
+    score_seconds: float
+    clips_per_second: float
+    """Over load (divided by the workers), encode and decode."""
+    frames_per_second: float
+    latency_median_ms: float
+    """Encode and decode of one batch."""
+    latency_p95_ms: float
+    peak_memory_mb: float | None
+    """Of the process (resident); null where the platform does not say."""
+    peak_accelerator_mb: float | None
+    """Allocated by PyTorch; null on the CPU."""
+
+
+class Environment(Frozen):
+    """Where the run was made."""
+
+    slbench: str
+    source_sha256: str
+    """Of slbench's own code."""
+    commit: str | None
+    """Of the checkout; null for an installed package."""
+    dirty: bool | None
+    """Whether the checkout had uncommitted changes."""
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor: str
+    threads: int
+    accelerator: str | None
+
+
+class RunRecord(Frozen):
+    """One run of one model on one task: the number and everything behind it."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: str
+    """Name of the run within its task and model; files begin with it."""
+    created: str
+    """UTC, ISO 8601."""
+    task: TaskStamp
+    model: ModelStamp
+    options: Options
+    protocol: str
+    scores: tuple[ScoreStamp, ...]
+    """The first one ranks."""
+    notes: tuple[str, ...]
+    """What the task card says a reader must know."""
+    failed: dict[str, str]
+    """Clip id -> error; these count as wrong."""
+    barred: tuple[str, ...]
+    """Why the run may not enter a leaderboard; empty if it may."""
+    resumed_clips: int
+    """Clips taken over from an interrupted run."""
+    predictions_sha256: str
+    cost: Cost
+    environment: Environment
+
+
+def parse_record(text: str, place: str) -> RunRecord:
+    """A record from JSON.
+
+    Raises:
+        OutputError: it is not one; `place` says where it was.
+    """
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise OutputError(f"{place}: is not a run record (schema {SCHEMA_VERSION}): {key}: {first['msg']}") from error

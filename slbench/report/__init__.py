@@ -1,0 +1,1 @@
+"""Tables and boards made from records."""

@@ -1,0 +1,60 @@
+"""Cards as people read them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from slbench.cards import Card, DatasetCard, ModelCard, TaskCard
+from slbench.report.tables import simple_table
+
+
+def card_values(card: Card) -> dict[str, Any]:
+    """A card as JSON holds it, with its kind and digest."""
+    return {"kind": card.kind, "digest": card.digest(), **card.model_dump(mode="json")}
+
+
+def card_table(cards: Sequence[Card]) -> Table:
+    """One row a card; all cards are of one kind."""
+    rows = [_row(card) for card in cards]
+    table = simple_table(None, tuple(rows[0]) if rows else ("name",))
+    for row in rows:
+        table.add_row(*row.values())
+    return table
+
+
+def _row(card: Card) -> dict[str, str]:
+    match card:
+        case TaskCard():
+            about = {"family": card.family, "dataset": card.dataset, "splits": " ".join(card.splits)}
+        case ModelCard():
+            weights = "yes" if card.weights else "to be trained"
+            about = {"families": " ".join(card.families), "inputs": card.inputs, "weights": weights}
+        case DatasetCard():
+            about = {"splits": ", ".join(f"{name} {clips:,}" for name, clips in card.splits.items())}
+        case _:
+            about = {}
+    return {"name": card.name, **about, "title": card.title}
+
+
+def detail_table(card: Card, extra: dict[str, str]) -> Table:
+    """Everything on one card, key by key, and what else is known about it."""
+    table = simple_table(f"{card.kind} {card.name}", ("key", "value"))
+    for key, value in (*card.model_dump(mode="json").items(), *extra.items()):
+        if value not in (None, [], {}):
+            table.add_row(key, _readable(value))
+    return table
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{key} = {_inline(item)}" for key, item in value.items())
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return "\n".join(value) if any(" " in item for item in value) else " ".join(value)
+    return _inline(value)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_inline(item)}" for key, item in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
