@@ -15,6 +15,9 @@ from torch.nn import functional as F
 
 HOPS = 2
 """Adjacency matrices: the joint itself and its neighbours."""
+LENGTH_STEP = 64
+"""Outside training, clips are padded to a multiple of this. Padding enters no result, but libraries choose other
+kernels for very small shapes, which sum in another order; so padded, a clip gives the same bits in any batch."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ class Packing:
     longest: int
 
     @classmethod
-    def of(cls, lengths: Sequence[int], longest: int, device: torch.device) -> "Packing":
-        """Packing of clips of these lengths into B x `longest`."""
+    def of(cls, lengths: Sequence[int], device: torch.device, step: int = LENGTH_STEP) -> "Packing":
+        """Packing of clips of these lengths, T being a multiple of `step`."""
+        longest = -(-max(lengths) // step) * step
         slots = [b * longest + torch.arange(length) for b, length in enumerate(lengths)]
         return cls(torch.cat(slots).to(device), len(lengths), longest)
 

@@ -9,6 +9,8 @@ from slbench.modeling.uni_sign.config import LanguageModelConfig
 
 IGNORED = -100
 """Label of a padded position."""
+LOGITS_AT_ONCE = 1 << 23
+"""Logits a clip that ranking the glosses may hold at once; 32 MiB."""
 
 
 def build_tokenizer(name: str) -> PreTrainedTokenizerBase:
@@ -55,7 +57,7 @@ def sequence_log_likelihoods(
     states_bld: Tensor,
     mask_bl: Tensor,
     candidates: list[list[int]],
-    tokens_at_once: int = 2048,
+    tokens_at_once: int | None = None,
 ) -> Tensor:
     """(B, G): log-likelihood of each candidate's tokens (its end token included) for each encoded clip.
 
@@ -66,9 +68,10 @@ def sequence_log_likelihoods(
     Args:
         states_bld, mask_bl: encoder output and its mask.
         candidates: token ids, each ending with the end token.
-        tokens_at_once: decoder positions in one pass, over the whole batch; bounds the memory for logits.
+        tokens_at_once: decoder positions a clip in one pass, which bounds the memory for logits; by default
+            fewer for a larger vocabulary. It must not depend on the batch, since it moves the last bits.
     """
-    budget = max(tokens_at_once // len(states_bld), max(map(len, candidates)))
+    budget = tokens_at_once or min(256, max(32, LOGITS_AT_ONCE // model.config.vocab_size))
     scores, chunk = [], list[list[int]]()
     for candidate in candidates:
         if chunk and sum(map(len, chunk)) + len(candidate) > budget:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slbench.modeling.uni_sign.config import UniSignConfig
-from slbench.modeling.uni_sign.graph import Packing, SpatialChain, TemporalChain, adjacency
+from slbench.modeling.uni_sign.graph import LENGTH_STEP, Packing, SpatialChain, TemporalChain, adjacency
 from slbench.modeling.uni_sign.language import IGNORED, build_language_model
 from slbench.modeling.uni_sign.poses import BODY_JOINT, PARTS
 
@@ -77,7 +77,7 @@ class UniSignNetwork(nn.Module):
         Returns:
             embeds_bld and mask_bl.
         """
-        packing = Packing.of(lengths, max(lengths), prompt_p.device)
+        packing = Packing.of(lengths, prompt_p.device, step=1 if self.training else LENGTH_STEP)
         pose_btd = packing.unpack(self.pose_features(parts, packing))
         prompt_bpd = self.mt5_model.encoder.embed_tokens(prompt_p).expand(len(lengths), -1, -1)
         frames_bt = packing.unpack(torch.ones_like(packing.slots_n))
