@@ -1,3 +1,57 @@
-"""slbench: the benchmark and evaluation suite for sign-language understanding."""
+"""slbench: the benchmark and evaluation suite for sign-language understanding.
+
+from slbench import Run, RunRequest
+
+record = Run(RunRequest(model="uni-sign-mini", task="fingerspelling-islr")).execute()
+print(record.scores[0].value)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slbench.cards import DatasetCard, ModelCard, TaskCard
+    from slbench.data.clip import Clip
+    from slbench.engine.evaluate import Run, RunRequest
+    from slbench.engine.training import TrainingRun
+    from slbench.errors import ClipError, SlbenchError
+    from slbench.modeling.base import Model, Output, Setting, Trainable
+    from slbench.records import Prediction, RunRecord
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Clip",
+    "ClipError",
+    "DatasetCard",
+    "Model",
+    "ModelCard",
+    "Output",
+    "Prediction",
+    "Run",
+    "RunRecord",
+    "RunRequest",
+    "Setting",
+    "SlbenchError",
+    "TaskCard",
+    "Trainable",
+    "TrainingRun",
+]
+
+_HOMES = {
+    "slbench.cards": ("DatasetCard", "ModelCard", "TaskCard"),
+    "slbench.data.clip": ("Clip",),
+    "slbench.engine.evaluate": ("Run", "RunRequest"),
+    "slbench.engine.training": ("TrainingRun",),
+    "slbench.errors": ("ClipError", "SlbenchError"),
+    "slbench.modeling.base": ("Model", "Output", "Setting", "Trainable"),
+    "slbench.records": ("Prediction", "RunRecord"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that `import slbench` brings in no torch."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'slbench' has no attribute {name!r}")

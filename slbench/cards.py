@@ -203,7 +203,9 @@ def check_card(path: Path, card_type: type[CardT]) -> tuple[CardT | None, list[s
         return None, [_fault(path, card_type, dict(detail)) for detail in error.errors()]
     card._path = path  # noqa: SLF001 - the private attribute is ours
     missing = card.missing_files()
-    return (None, [f"{path}: {key}: there is no file {file}" for key, file in missing.items()]) if missing else (card, [])
+    return (
+        (None, [f"{path}: {key}: there is no file {file}" for key, file in missing.items()]) if missing else (card, [])
+    )
 
 
 def _fault(path: Path, card_type: type[Card], detail: dict[str, Any]) -> str:

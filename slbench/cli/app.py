@@ -20,7 +20,6 @@ for command in (run.run, train.train, listing.list_cards, show.show, leaderboard
 
 @app.callback(invoke_without_command=True)
 def options(
-    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
 ) -> None:

@@ -17,14 +17,16 @@ class Format(StrEnum):
 
 def leaderboard(
     results: Annotated[Path, typer.Option(help="Folder of records, as `slbench run` writes it.")] = Path("results"),
-    format: Annotated[Format, typer.Option(help="Table for a terminal, Markdown for a page, JSON for programs.")] = Format.table,  # noqa: A002
+    output_format: Annotated[
+        Format, typer.Option("--format", help="Table for a terminal, Markdown for a page, JSON for programs.")
+    ] = Format.table,
 ) -> None:
     """Rank the complete runs of every task; what is left out is named on stderr, with the reason."""
     from slbench.cli.console import errors, out
     from slbench.report.leaderboard import board_json, board_markdown, board_tables, read_board
 
     board = read_board(results)
-    match format:
+    match output_format:
         case Format.table:
             for table in board_tables(board):
                 out().print(table)

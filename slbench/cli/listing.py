@@ -23,25 +23,29 @@ class Format(StrEnum):
 
 def list_cards(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    format: Annotated[Format, typer.Option(help="Table for people, JSON for programs.")] = Format.table,  # noqa: A002
+    output_format: Annotated[
+        Format, typer.Option("--format", help="Table for people, JSON for programs.")
+    ] = Format.table,
 ) -> None:
     """List the tasks, models or datasets that slbench and its plug-ins offer."""
     import json
 
     from slbench import catalog
-    from slbench.cards import DatasetCard, ModelCard, TaskCard
+    from slbench.cards import Card, DatasetCard, ModelCard, TaskCard
     from slbench.cli.console import errors, out
     from slbench.errors import CardError
     from slbench.report.cards import card_table, card_values
 
-    card_type = {Kind.tasks: TaskCard, Kind.models: ModelCard, Kind.datasets: DatasetCard}[kind]
-    cards, faults = [], []
+    types: dict[Kind, type[Card]] = {Kind.tasks: TaskCard, Kind.models: ModelCard, Kind.datasets: DatasetCard}
+    card_type = types[kind]
+    cards: list[Card] = []
+    faults: list[str] = []
     for name in catalog.names(card_type):
         try:
             cards.append(catalog.get(name, card_type))
         except CardError as error:
             faults.append(str(error))
-    if format is Format.json:
+    if output_format is Format.json:
         typer.echo(json.dumps([card_values(card) for card in cards], indent=1, ensure_ascii=False))
     else:
         out().print(card_table(cards))

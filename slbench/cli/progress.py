@@ -41,12 +41,14 @@ def clip_progress() -> "Iterator[Callable[[evaluate.Progress], None]]":
 @contextmanager
 def training_progress(epochs: int) -> "Iterator[Callable[[Step | Epoch], None]]":
     """A bar over the steps of a training with its loss and the time left, and a line an epoch."""
+    from slbench.engine.train import Epoch
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors(), transient=True) as bar:
         row = bar.add_task("steps", total=None)
 
         def report(event: "Step | Epoch") -> None:
-            if hasattr(event, "score"):
+            if isinstance(event, Epoch):
                 star = "  best" if event.best else ""
                 errors().print(
                     f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  "

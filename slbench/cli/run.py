@@ -11,13 +11,17 @@ def run(
     task: Annotated[str, typer.Option(help="Task card: a name from `slbench list tasks`, or a .toml file.")],
     split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
     limit: Annotated[int | None, typer.Option(help="Only the first N clips; bars the run from leaderboards.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Clips in a batch. In float32 the predictions do not depend on it.")] = 32,
+    batch_size: Annotated[
+        int, typer.Option(help="Clips in a batch. In float32 the predictions do not depend on it.")
+    ] = 32,
     workers: Annotated[int, typer.Option(help="Processes that load clips; 0: none besides this one.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     num_beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.")] = 4,
     seed: Annotated[int, typer.Option(help="Of everything left to chance.")] = 0,
-    output: Annotated[Path, typer.Option(help="Folder for <task>/<model>/<run>.json and the predictions.")] = Path("results"),
+    output: Annotated[Path, typer.Option(help="Folder for <task>/<model>/<run>.json and the predictions.")] = Path(
+        "results"
+    ),
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not continue an interrupted run.")] = False,
 ) -> None:
     """Run a model on a task: predictions, scores with confidence intervals, and a record of how they were made."""

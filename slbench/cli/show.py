@@ -1,8 +1,11 @@
 """`slbench show`: one card."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from slbench.cards import DatasetCard
 
 
 def show(
@@ -22,7 +25,7 @@ def show(
     out().print(detail_table(card, extra))
 
 
-def _data(dataset: "catalog.DatasetCard") -> str:
+def _data(dataset: "DatasetCard") -> str:
     from slbench.data.store import folder_of, is_prepared
 
     if is_prepared(dataset):

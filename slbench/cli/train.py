@@ -13,7 +13,8 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of [recipe] or [config], e.g. recipe.epochs=5.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of [recipe] or [config], e.g. recipe.epochs=5."),
     ] = None,
 ) -> None:
     """Train a model by the recipe on its card; the same seed on the same machine gives the same weights."""

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +112,7 @@ def manifest_of(card: DatasetCard, reader: Reader) -> dict[str, Any]:
     sources = sorted(reader.sources())
     base = Path(os.path.commonpath([source.parent for source in sources]))
     digests = {
-        source.relative_to(base).as_posix(): file_digest(source) if source.is_file() else "absent"
-        for source in sources
+        source.relative_to(base).as_posix(): file_digest(source) if source.is_file() else "absent" for source in sources
     }
     return {"schema": SCHEMA_VERSION, "dataset": card.name, "card": card.digest(), "sources": digests}
 
@@ -153,7 +153,7 @@ def _matches(folder: Path, manifest: str) -> bool:
 
 
 def _build(card: DatasetCard, reader: Reader, folder: Path, manifest: str) -> None:
-    """Write the store beside its place, then move it there; a store that another process made meanwhile is kept."""
+    """Write the store beside its place, then move it there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -164,15 +164,25 @@ def _build(card: DatasetCard, reader: Reader, folder: Path, manifest: str) -> No
             table = datasets.Dataset.from_list([_row(entry) for entry in entries], features=_FEATURES)
             table.save_to_disk(str(temporary / split))
         (temporary / "manifest.json").write_text(manifest, encoding="utf-8")
-        if not _matches(folder, manifest):
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
+        _move(temporary, folder, manifest)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _move(temporary: Path, folder: Path, manifest: str) -> None:
+    """Into place. A folder that is there is either stale or what another process made in the meantime."""
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not _matches(folder, manifest):
+            shutil.rmtree(folder)
+            temporary.rename(folder)
+
+
 def _check_entries(card: DatasetCard, split: str, entries: list[Entry], expected: int, seen: set[str]) -> None:
-    duplicates = sorted({entry.id for i, entry in enumerate(entries) if entry.id in seen or seen.add(entry.id)})
+    counts = Counter(entry.id for entry in entries)
+    duplicates = sorted(clip_id for clip_id, count in counts.items() if count > 1 or clip_id in seen)
+    seen.update(counts)
     if duplicates:
         raise DataError(f"{card.name}: ids occur more than once, in {split}: {', '.join(duplicates[:10])}")
     if len(entries) != expected:
@@ -191,5 +201,3 @@ def _row(entry: Entry) -> dict[str, Any]:
         return row | {"fps": 0.0, "frames": 0, "keypoints": [], "scores": [], "error": str(error)}
     arrays = {"keypoints": clip.keypoints.ravel(), "scores": clip.scores.ravel()}
     return row | {"fps": clip.fps, "frames": clip.frames} | arrays
-
-

@@ -2,14 +2,11 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
@@ -17,14 +14,14 @@ from slbench.data.store import Split, Store, prepare
 from slbench.engine import provenance
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal, predictions_text
-from slbench.engine.models import build_model, check_fit, count_parameters, load_weights, setting_of
+from slbench.engine.models import build_model, check_fit, load_weights, setting_of
 from slbench.engine.predict import BatchResult, answer_of, load_batches, predict_batch
+from slbench.engine.stamps import cost, model_stamp, task_stamp
 from slbench.errors import OptionError, OutputError
 from slbench.files import text_digest, write_text
-from slbench.metrics.base import Score
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
-from slbench.records import Cost, ModelStamp, Options, Prediction, RunRecord, ScoreStamp, TaskStamp
+from slbench.records import Options, RunRecord, ScoreStamp
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ class Run:
         """Predictions while they are made."""
         return Journal(self.folder / f"{self.name}.journal.jsonl", self.fingerprint)
 
-    def execute(self, report: Callable[[Progress], None] = lambda progress: None) -> RunRecord:
+    def execute(self, report: Callable[[Progress], None] = lambda _: None) -> RunRecord:
         """Answer every clip, score, and write predictions and record.
 
         Raises:
@@ -170,37 +167,30 @@ class Run:
         self.journal.remove()
         return record
 
-    def _answer(self, results: list[BatchResult]) -> "list[BatchResult] | map[BatchResult]":
-        """Results of the clips that no earlier result covers."""
+    def _answer(self, results: list[BatchResult]) -> Iterator[BatchResult]:
+        """Results of the clips that no earlier result covers, batch by batch."""
         done = {prediction.id for result in results for prediction in result.predictions}
         remaining = [index for index in self.wanted if self.split[index].id not in done]
-        if not remaining:
-            return []
         batches = load_batches(self.model, self.split, remaining, self.request.batch_size, self.request.workers)
         precision = PRECISIONS[self.request.precision]
-        return map(lambda batch: predict_batch(self.model, self.task, self.split, batch, precision), batches)
+        for batch in batches:
+            yield predict_batch(self.model, self.task, self.split, batch, precision)
 
     def _finish(self, results: list[BatchResult], resumed: int) -> RunRecord:
+        """Score; write the predictions in task order, then the record."""
         answered = {prediction.id: prediction for result in results for prediction in result.predictions}
         predictions = [answered[self.split[index].id] for index in self.wanted]
+        failed = {prediction.id: prediction.error for prediction in predictions if prediction.error is not None}
         start = time.perf_counter()
         scores = self.protocol.score(self.task.family, [answer_of(prediction) for prediction in predictions])
-        cost = self._cost(results, time.perf_counter() - start)
+        score_seconds = time.perf_counter() - start
         text = predictions_text(predictions)
         write_text(self.predictions_path, text)
-        record = self._record(predictions, scores, cost, resumed, text_digest(text))
-        write_text(self.record_path, record.model_dump_json(indent=1) + "\n")
-        return record
-
-    def _record(
-        self, predictions: list[Prediction], scores: list[Score], cost: Cost, resumed: int, digest: str
-    ) -> RunRecord:
-        failed = {prediction.id: prediction.error for prediction in predictions if prediction.error is not None}
-        return RunRecord(
+        record = RunRecord(
             run=self.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            task=self._task_stamp(),
-            model=self._model_stamp(),
+            task=task_stamp(self.task, self.dataset, self.store, self.request.split, len(self.split)),
+            model=model_stamp(self.card, self.weights, self.model),
             options=self._options(),
             protocol=self.protocol.name,
             scores=tuple(ScoreStamp(**asdict(score)) for score in scores),
@@ -208,40 +198,12 @@ class Run:
             failed=failed,
             barred=self._barred(len(failed)),
             resumed_clips=resumed,
-            predictions_sha256=digest,
-            cost=cost,
+            predictions_sha256=text_digest(text),
+            cost=cost(results, score_seconds, self.request.workers, self.device),
             environment=provenance.environment(self.device),
         )
-
-    def _barred(self, failed: int) -> tuple[str, ...]:
-        reasons = []
-        if len(self.wanted) < len(self.split):
-            reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
-        if failed:
-            reasons.append(f"{failed} of {len(self.wanted)} clips failed")
-        return tuple(reasons)
-
-    def _task_stamp(self) -> TaskStamp:
-        return TaskStamp(
-            name=self.task.name,
-            version=self.task.version,
-            family=self.task.family,
-            digest=self.task.digest(),
-            split=self.request.split,
-            clips=len(self.split),
-            dataset=self.dataset.name,
-            data_digest=self.store.digest,
-            pose_source=self.dataset.pose_source,
-        )
-
-    def _model_stamp(self) -> ModelStamp:
-        return ModelStamp(
-            name=self.card.name,
-            inputs=self.card.inputs,
-            digest=self.card.digest(),
-            weights_sha256=self.weights,
-            parameters=count_parameters(self.model.network),
-        )
+        write_text(self.record_path, record.model_dump_json(indent=1) + "\n")
+        return record
 
     def _options(self) -> Options:
         request = self.request
@@ -255,23 +217,13 @@ class Run:
             seed=request.seed,
         )
 
-    def _cost(self, results: list[BatchResult], score_seconds: float) -> Cost:
-        stages = {stage: sum(r.seconds.get(stage, 0.0) for r in results) for stage in ("load", "encode", "decode")}
-        busy = stages["load"] / max(1, self.request.workers) + stages["encode"] + stages["decode"]
-        latencies = [1000 * (r.seconds.get("encode", 0.0) + r.seconds.get("decode", 0.0)) for r in results]
-        on_gpu = self.device.type == "cuda"
-        return Cost(
-            load_seconds=round(stages["load"], 3),
-            encode_seconds=round(stages["encode"], 3),
-            decode_seconds=round(stages["decode"], 3),
-            score_seconds=round(score_seconds, 3),
-            clips_per_second=round(sum(len(r.predictions) for r in results) / busy, 2),
-            frames_per_second=round(sum(r.frames for r in results) / busy, 1),
-            latency_median_ms=round(float(np.median(latencies)), 1),
-            latency_p95_ms=round(float(np.percentile(latencies, 95)), 1),
-            peak_memory_mb=provenance.peak_memory_mb(),
-            peak_accelerator_mb=round(torch.cuda.max_memory_allocated(self.device) / (1 << 20), 1) if on_gpu else None,
-        )
+    def _barred(self, failed: int) -> tuple[str, ...]:
+        reasons = []
+        if len(self.wanted) < len(self.split):
+            reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
+        if failed:
+            reasons.append(f"{failed} of {len(self.wanted)} clips failed")
+        return tuple(reasons)
 
 
 def check_writable(folder: Path) -> None:
@@ -285,6 +237,4 @@ def check_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OutputError(
-            f"--output {folder}: cannot be written ({error.strerror}); name another folder"
-        ) from error
+        raise OutputError(f"--output {folder}: cannot be written ({error.strerror}); name another folder") from error

@@ -73,7 +73,5 @@ class Journal:
 
 def predictions_text(predictions: list[Prediction]) -> str:
     """A prediction file: one JSON object a line, absent fields left out."""
-    lines = [
-        json.dumps(p.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for p in predictions
-    ]
+    lines = [json.dumps(p.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for p in predictions]
     return "".join(f"{line}\n" for line in lines)

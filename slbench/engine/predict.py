@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -57,10 +57,12 @@ class BatchResult:
 
     predictions: list[Prediction]
     frames: int
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float]
 
 
-def load_batches(model: Model, split: Split, wanted: Sequence[int], batch_size: int, workers: int) -> Iterator[list[Loaded]]:
+def load_batches(
+    model: Model, split: Split, wanted: Sequence[int], batch_size: int, workers: int
+) -> Iterator[list[Loaded]]:
     """Batches of prepared clips of similar length, longest first."""
     buckets = length_buckets([split[index].frames for index in wanted], batch_size)
     batches = [[wanted[i] for i in bucket] for bucket in buckets]
@@ -69,30 +71,34 @@ def load_batches(model: Model, split: Split, wanted: Sequence[int], batch_size: 
     )
 
 
-def predict_batch(model: Model, task: TaskCard, split: Split, batch: list[Loaded], precision: torch.dtype) -> BatchResult:
+def predict_batch(
+    model: Model, task: TaskCard, split: Split, batch: list[Loaded], precision: torch.dtype
+) -> BatchResult:
     """Predictions for a batch; clips that could not be loaded are predictions with an error."""
-    usable = [loaded for loaded in batch if loaded.inputs is not None]
-    result = BatchResult([], sum(loaded.frames for loaded in batch))
-    result.seconds["load"] = sum(loaded.seconds for loaded in batch)
-    outputs: list[Output] = []
-    if usable:
-        with torch.inference_mode(), _autocast(model, precision):
-            start = time.perf_counter()
-            encoded = model.encode([loaded.inputs for loaded in usable if loaded.inputs is not None])
-            result.seconds["encode"] = _since(start, model)
-            start = time.perf_counter()
-            outputs = model.decode(encoded)
-            result.seconds["decode"] = _since(start, model)
-    answers = {loaded.index: output for loaded, output in zip(usable, outputs, strict=True)}
+    seconds = {"load": sum(loaded.seconds for loaded in batch)}
+    usable = [loaded.inputs for loaded in batch if loaded.inputs is not None]
+    outputs = iter(_answer(model, usable, precision, seconds) if usable else [])
+    predictions = []
     for loaded in batch:
         row = split[loaded.index]
         reference = task.target(row.text, row.gloss)
-        answer = answers.get(loaded.index)
-        if answer is None:
-            result.predictions.append(Prediction(id=row.id, reference=reference, error=loaded.error))
+        if loaded.inputs is None:
+            predictions.append(Prediction(id=row.id, reference=reference, error=loaded.error))
         else:
-            result.predictions.append(_prediction(row.id, reference, answer, task.glosses))
-    return result
+            predictions.append(_prediction(row.id, reference, next(outputs), task.glosses))
+    return BatchResult(predictions, sum(loaded.frames for loaded in batch), seconds)
+
+
+def _answer(model: Model, inputs: list[Inputs], precision: torch.dtype, seconds: dict[str, float]) -> list[Output]:
+    """The model's outputs; the time of each stage goes into `seconds`."""
+    with torch.inference_mode(), _autocast(model, precision):
+        start = time.perf_counter()
+        encoded = model.encode(inputs)
+        seconds["encode"] = _since(start, model)
+        start = time.perf_counter()
+        outputs = model.decode(encoded)
+        seconds["decode"] = _since(start, model)
+    return outputs
 
 
 def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str, ...]) -> Prediction:

@@ -14,7 +14,10 @@ import torch
 import slbench
 from slbench.records import Environment
 
-PACKAGES = ("torch", "transformers", "datasets", "numpy", "tokenizers", "sacrebleu", "jiwer", "pose-format", "spoken-to-signed")
+PACKAGES = (
+    "torch", "transformers", "tokenizers", "datasets", "numpy", "sacrebleu", "jiwer", "pose-format", "spoken-to-signed",
+)  # fmt: skip
+"""Those that can move a number."""
 _PACKAGE = Path(slbench.__file__).parent
 
 

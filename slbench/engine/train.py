@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from slbench.cards import ModelCard, Recipe, TaskCard
+from slbench.cards import Recipe, TaskCard
 from slbench.data.augment import augmented
 from slbench.data.store import Split
 from slbench.engine.determinism import PRECISIONS
@@ -17,6 +17,8 @@ from slbench.errors import ModelError
 from slbench.metrics.base import Score
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Inputs, Trainable
+
+DEV_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,13 @@ class Epoch:
 class Trainer:
     """Trains a model on a task's train split and scores it on dev after each epoch."""
 
-    def __init__(
-        self, model: Trainable, task: TaskCard, recipe: Recipe, seed: int, train: Split, dev: Split, batch_size: int = 32
-    ) -> None:
+    def __init__(self, model: Trainable, task: TaskCard, recipe: Recipe, seed: int, train: Split, dev: Split) -> None:
         self.model, self.task, self.recipe, self.seed = model, task, recipe, seed
-        self.train_split, self.dev_split, self.dev_batch_size = train, dev, batch_size
+        self.train_split, self.dev_split = train, dev
         self.steps = max(1, len(train) // recipe.batch_size)
         self.best = -math.inf
-        self.average = AveragedModel(
-            model.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True
-        )  # type: ignore[no-untyped-call]
+        keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(model.network, multi_avg_fn=keep_average, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             model.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, eps=recipe.adam_epsilon
         )
@@ -112,7 +111,9 @@ class Trainer:
     def _check_finite(self, loss: torch.Tensor, batch: list[int]) -> None:
         if not torch.isfinite(loss):
             clips = ", ".join(self.train_split[index].id for index in batch)
-            raise ModelError(f"the loss is {float(loss)} for clips {clips}: lower recipe.learning_rate, or look at them")
+            raise ModelError(
+                f"the loss is {loss.item()} for clips {clips}: lower recipe.learning_rate, or look at these clips"
+            )
 
     @property
     def _device(self) -> torch.device:
@@ -123,10 +124,8 @@ class Trainer:
         trained, self.model.network = self.model.network, self.kept_network
         self.model.network.eval()
         try:
-            batches = load_batches(self.model, self.dev_split, range(len(self.dev_split)), self.dev_batch_size, 0)
-            results = [
-                predict_batch(self.model, self.task, self.dev_split, batch, torch.float32) for batch in batches
-            ]
+            batches = load_batches(self.model, self.dev_split, range(len(self.dev_split)), DEV_BATCH_SIZE, 0)
+            results = [predict_batch(self.model, self.task, self.dev_split, batch, torch.float32) for batch in batches]
         finally:
             self.model.network = trained
         answers = [answer_of(prediction) for result in results for prediction in result.predictions]

@@ -38,9 +38,8 @@ class TrainingRun:
         if missing:
             raise OptionError(f"{self.task.name} has no {' and no '.join(missing)} split to train with")
         self.output, self.seed = output, seed
-        self.command = " ".join(
-            ["slbench train", f"--model {self.card.name} --task {self.task.name} --seed {seed}", *(f"--set {c}" for c in changes)]
-        )
+        self.command = f"slbench train --model {self.card.name} --task {self.task.name} --output FOLDER --seed {seed}"
+        self.command += "".join(f" --set {change}" for change in changes)
         target = choose_device(device)
         check_writable(output)
         make_deterministic(seed)
@@ -53,7 +52,7 @@ class TrainingRun:
             network_model, self.task, self.card.recipe, seed, store.split("train"), store.split("dev")
         )
 
-    def execute(self, report: Callable[[Step | Epoch], None] = lambda event: None) -> str:
+    def execute(self, report: Callable[[Step | Epoch], None] = lambda _: None) -> str:
         """Train; `last` is written after every epoch and `best` when dev is best. The sha256 of the best weights."""
         digest = ""
         for event in self.trainer.run():

@@ -20,9 +20,7 @@ class Protocol:
     def score(self, family: Family, answers: Sequence[Answer]) -> list[Score]:
         """Every metric's score; signatures begin with the protocol's name."""
         scores = [score(metric, answers) for metric in self.metrics[family]]
-        return [
-            Score(s.name, s.value, s.low, s.high, s.samples, f"protocol:{self.name}|{s.signature}") for s in scores
-        ]
+        return [Score(s.name, s.value, s.low, s.high, s.samples, f"protocol:{self.name}|{s.signature}") for s in scores]
 
 
 PROTOCOLS: dict[str, Protocol] = {

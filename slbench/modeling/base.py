@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from slbench.cards import Family
@@ -49,6 +50,8 @@ class Output:
 class Model(Protocol):
     """A model in three steps, each answering in the order it was asked; batching is the engine's."""
 
+    Config: ClassVar[type[BaseModel]]
+    """Checks the card's [config]."""
     network: nn.Module
     """What is moved between devices, saved and loaded."""
 

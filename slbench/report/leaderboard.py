@@ -28,7 +28,10 @@ class Board:
             heading = f"{task.name} {task.version}, {task.split}, protocol {record.protocol}"
             boards.setdefault(heading, []).append(record)
         for heading in sorted(boards):
-            yield heading, sorted(boards[heading], key=lambda record: (-record.scores[0].value, record.model.name, record.run))
+            yield (
+                heading,
+                sorted(boards[heading], key=lambda record: (-record.scores[0].value, record.model.name, record.run)),
+            )
 
 
 def read_board(folder: Path) -> Board:

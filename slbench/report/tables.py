@@ -7,7 +7,6 @@ from rich.table import Table
 
 from slbench.records import RunRecord, ScoreStamp
 
-
 NAMES = ("name", "key", "score", "model", "run")
 """Columns that are never broken into lines."""
 

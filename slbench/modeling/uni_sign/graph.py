@@ -18,6 +18,9 @@ HOPS = 2
 LENGTH_STEP = 64
 """Outside training, clips are padded to a multiple of this. Padding enters no result, but libraries choose other
 kernels for very small shapes, which sum in another order; so padded, a clip gives the same bits in any batch."""
+SMALL_INPUT = 20480
+"""For one input of at most so many values PyTorch takes another convolution on the CPU, with other last bits;
+a second, empty clip prevents that."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Packing:
     def unpack(self, x_n: Tensor) -> Tensor:
         """(n, ...) -> (B, T, ...), zero where a clip has ended."""
         padded = x_n.new_zeros(self.batch * self.longest, *x_n.shape[1:])
-        return padded.index_copy(0, self.slots_n, x_n).unflatten(0, (self.batch, self.longest))
+        return padded.index_copy(0, self.slots_n, x_n).view(self.batch, self.longest, *x_n.shape[1:])
 
     def pack(self, x_bt: Tensor) -> Tensor:
         """(B, T, ...) -> (n, ...), padding left out."""
@@ -80,8 +83,9 @@ class GraphConvolution(nn.Module):
 
     def forward(self, x_nvc: Tensor) -> Tensor:
         """Sum over hops and joints of the hop's features times `A[k, v, w]`; batch norm; ReLU."""
-        hops = pointwise(self.conv, x_nvc).unflatten(-1, (HOPS, -1))
-        x_nwd = torch.matmul(self.A.permute(2, 1, 0).flatten(1), hops.flatten(1, 2))
+        frames, joints, _ = x_nvc.shape
+        hops_nvkd = pointwise(self.conv, x_nvc).view(frames, joints * HOPS, -1)
+        x_nwd = torch.matmul(self.A.permute(2, 1, 0).flatten(1), hops_nvkd)
         return F.relu(normalise(self.bn, x_nwd))
 
 
@@ -101,8 +105,9 @@ class GraphBlock(nn.Module):
         """x_nvc -> x_nvd."""
         residual = x_nvc
         if hasattr(self, "residual"):
-            convolution, norm = self.residual
-            residual = normalise(norm, pointwise(convolution, x_nvc))
+            residual = normalise(
+                cast(nn.BatchNorm1d, self.residual[1]), pointwise(cast(nn.Conv2d, self.residual[0]), x_nvc)
+            )
         x = self.gcn(x_nvc)
         if hasattr(self, "tcn"):
             x = self._along_time(x, packing)
@@ -111,7 +116,9 @@ class GraphBlock(nn.Module):
     def _along_time(self, x_nvc: Tensor, packing: Packing) -> Tensor:
         convolution, norm = self.tcn
         x_bctv = packing.unpack(x_nvc).permute(0, 3, 1, 2)
-        return normalise(norm, packing.pack(convolution(x_bctv).permute(0, 2, 3, 1).contiguous()))
+        if len(x_bctv) == 1 and x_bctv.numel() <= SMALL_INPUT:
+            x_bctv = torch.cat([x_bctv, torch.zeros_like(x_bctv)])
+        return normalise(cast(nn.BatchNorm1d, norm), packing.pack(convolution(x_bctv).permute(0, 2, 3, 1).contiguous()))
 
 
 class SpatialChain(nn.Module):

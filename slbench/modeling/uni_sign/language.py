@@ -105,4 +105,5 @@ def _chunk_log_likelihoods(
     logits_bqv = model.lm_head(hidden).float()
     chosen_bq = logits_bqv.gather(-1, labels_q.expand(batch, -1)[..., None])[..., 0] - logits_bqv.logsumexp(-1)
     scores = chosen_bq.new_zeros(batch, len(candidates))
-    return scores.index_add(1, owner_q, chosen_bq)
+    summed: Tensor = scores.index_add(1, owner_q, chosen_bq)
+    return summed

@@ -18,8 +18,10 @@ from slbench.modeling.uni_sign.poses import clip_inputs
 class UniSign:
     """Uni-Sign, pose branch (arXiv 2501.15187); glosses and sentences are both generated text."""
 
+    Config = UniSignConfig
+
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
-        self.config = UniSignConfig.model_validate(config)
+        self.config = self.Config.model_validate(config)
         self.setting = setting
         self.tokenizer = build_tokenizer(self.config.language_model.tokenizer)
         self.network = UniSignNetwork(self.config)
@@ -52,7 +54,8 @@ class UniSign:
 
     def decode(self, encoded: Encoded) -> list[Output]:
         """Beam search as released (`num_beams` beams, `max_new_tokens`), and the likelihood of every gloss."""
-        ids = self.network.mt5_model.generate(
+        language_model: Any = self.network.mt5_model
+        ids: Tensor = language_model.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
             attention_mask=encoded.mask_bl,
             num_beams=self.setting.num_beams,
@@ -60,9 +63,7 @@ class UniSign:
             do_sample=False,
         )
         texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return [
-            Output(text, tuple(scores)) for text, scores in zip(texts, self._log_likelihoods(encoded), strict=True)
-        ]
+        return [Output(text, tuple(scores)) for text, scores in zip(texts, self._log_likelihoods(encoded), strict=True)]
 
     def _log_likelihoods(self, encoded: Encoded) -> list[list[float]]:
         if not self.candidates:

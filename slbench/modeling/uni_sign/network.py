@@ -53,9 +53,7 @@ class UniSignNetwork(nn.Module):
 
     def pose_features(self, parts: Mapping[str, Tensor], packing: Packing) -> Tensor:
         """Parts, each (n, V, 3) packed, -> x_nd with d the language model's width."""
-        spatial = {
-            name: self.gcn_modules[name](self.proj_linear[name](part), packing) for name, part in parts.items()
-        }
+        spatial = {name: self.gcn_modules[name](self.proj_linear[name](part), packing) for name, part in parts.items()}
         body_nvc = spatial["body"].detach()
         features = []
         for name in PARTS:
@@ -66,7 +64,9 @@ class UniSignNetwork(nn.Module):
         projected: Tensor = self.pose_proj(torch.cat(features, dim=-1) + self.part_para)
         return projected
 
-    def embeddings(self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor) -> tuple[Tensor, Tensor]:
+    def embeddings(
+        self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """What the language model reads: the prompt's embeddings, then a vector a frame.
 
         Args:

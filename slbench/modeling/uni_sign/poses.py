@@ -13,7 +13,9 @@ from slbench.data.clip import Array, Clip
 from slbench.data.skeleton import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, mirrored
 from slbench.modeling.uni_sign.config import InputConfig, PartScale
 
-HAND_EDGES = tuple((0 if tip == 1 else finger + tip - 1, finger + tip) for finger in range(0, 20, 4) for tip in (1, 2, 3, 4))
+HAND_EDGES = tuple(
+    (0 if tip == 1 else finger + tip - 1, finger + tip) for finger in range(0, 20, 4) for tip in (1, 2, 3, 4)
+)
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,13 @@ def body_box(keypoints: Array, scores: Array, threshold: float) -> tuple[np.ndar
     return (low + high - side) / 2, side
 
 
-def own_reach(offsets: Array, seen: Array) -> float:
+def own_reach(offsets: Array, seen: np.ndarray) -> float:
     """Largest distance along x or y that a seen point of a part has from its root in the clip; 1 if none is seen."""
     reach = float(np.abs(np.where(seen, offsets, 0)).max(initial=0))
     return reach or 1.0
 
 
-def part_inputs(
-    keypoints: Array, scores: Array, threshold: float = 0.3, scale: PartScale = "body"
-) -> dict[str, Array]:
+def part_inputs(keypoints: Array, scores: Array, threshold: float = 0.3, scale: PartScale = "body") -> dict[str, Array]:
     """Normalise a clip.
 
     Args:

@@ -1,0 +1,5 @@
+"""`python -m slbench`."""
+
+from slbench.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Parts of a record: which task, which model, what it cost."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from slbench.cards import DatasetCard, ModelCard, TaskCard
+from slbench.data.store import Store
+from slbench.engine.models import count_parameters
+from slbench.engine.predict import BatchResult
+from slbench.engine.provenance import peak_memory_mb
+from slbench.modeling.base import Model
+from slbench.records import Cost, ModelStamp, TaskStamp
+
+
+def task_stamp(task: TaskCard, dataset: DatasetCard, store: Store, split: str, clips: int) -> TaskStamp:
+    """The task, and the very data it was run on."""
+    return TaskStamp(
+        name=task.name,
+        version=task.version,
+        family=task.family,
+        digest=task.digest(),
+        split=split,
+        clips=clips,
+        dataset=dataset.name,
+        data_digest=store.digest,
+        pose_source=dataset.pose_source,
+    )
+
+
+def model_stamp(card: ModelCard, weights: str, model: Model) -> ModelStamp:
+    """The model, and the very weights it was run with."""
+    return ModelStamp(
+        name=card.name,
+        inputs=card.inputs,
+        digest=card.digest(),
+        weights_sha256=weights,
+        parameters=count_parameters(model.network),
+    )
+
+
+def cost(results: Sequence[BatchResult], score_seconds: float, workers: int, device: torch.device) -> Cost:
+    """Seconds by stage, speed, latency and memory of all batches."""
+    load, encode, decode = (sum(r.seconds.get(stage, 0.0) for r in results) for stage in ("load", "encode", "decode"))
+    busy = load / max(1, workers) + encode + decode
+    latencies = [1000 * (r.seconds.get("encode", 0.0) + r.seconds.get("decode", 0.0)) for r in results]
+    accelerated = device.type == "cuda"
+    return Cost(
+        load_seconds=round(load, 3),
+        encode_seconds=round(encode, 3),
+        decode_seconds=round(decode, 3),
+        score_seconds=round(score_seconds, 3),
+        clips_per_second=round(sum(len(r.predictions) for r in results) / busy, 2),
+        frames_per_second=round(sum(r.frames for r in results) / busy, 1),
+        latency_median_ms=round(float(np.median(latencies)), 1),
+        latency_p95_ms=round(float(np.percentile(latencies, 95)), 1),
+        peak_memory_mb=peak_memory_mb(),
+        peak_accelerator_mb=round(torch.cuda.max_memory_allocated(device) / (1 << 20), 1) if accelerated else None,
+    )

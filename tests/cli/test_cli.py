@@ -1,0 +1,135 @@
+"""The command line as a user meets it: one message, exit code 2, no traceback, nothing half-written."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import FakeCorpus, made_up_clip
+
+HEAVY = ("torch", "transformers", "datasets", "pandas")
+LOOK = """
+import sys
+sys.argv = ["slbench", *{arguments}]
+from slbench.cli import main
+try:
+    main()
+finally:
+    print([name for name in {heavy} if name in sys.modules], file=sys.stderr)
+"""
+
+
+def slbench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "slbench", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "120"} | environment)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["list", "tasks"], ["list", "models", "--format", "json"]]
+)
+def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
+    code = LOOK.format(arguments=arguments, heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.strip() == "[]"
+
+
+def test_options_are_a_promise() -> None:
+    """The surface of `run` and `train`: changing it is a decision, not an accident."""
+    options = {
+        "run": "model task split limit batch-size workers device precision num-beams seed output fresh",
+        "train": "model task output seed device set",
+        "leaderboard": "results format",
+    }
+    for command, expected in options.items():
+        words = slbench(command, "--help").stdout.split()
+        assert {word.lstrip("-") for word in words if word.startswith("--")} - {"help"} == set(expected.split())
+
+
+def test_a_run_ends_with_a_table_and_a_record(corpus: FakeCorpus, tmp_path: Path) -> None:
+    done = slbench(*corpus.arguments(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    for word in ("top1-instance", "95 % interval", "clips", "clips/s", "uni-sign", "12"):
+        assert word in done.stdout
+    record = next((tmp_path / "out").rglob("*.json"))
+    assert str(record) in done.stdout
+    shown = slbench("leaderboard", "--results", str(tmp_path / "out"), "--format", "json")
+    assert json.loads(shown.stdout)[0]["records"][0] == json.loads(record.read_text())
+
+
+def test_a_failed_clip_ends_with_1_and_keeps_off_the_board(corpus: FakeCorpus, tmp_path: Path) -> None:
+    corpus.write(made_up_clip("test-05", 0, 0))
+    done = slbench(*corpus.arguments(tmp_path / "out"))
+    assert done.returncode == 1
+    assert "test-05: it has no frames" in done.stderr
+    assert "1 of 12 clips failed" in done.stdout
+    shown = slbench("leaderboard", "--results", str(tmp_path / "out"), "--format", "markdown")
+    assert shown.stdout == ""
+    assert "1 of 12 clips failed" in shown.stderr
+
+
+RUN = ["run", "--model", "uni-sign-mini", "--task", "fingerspelling-islr"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--model", "uni-sgn", "--task", "fingerspelling-islr"], "no model 'uni-sgn'; did you mean uni-sign"),
+        (["run", "--model", "uni-sign-mini", "--task", "fingerspelling"], "no task 'fingerspelling'; did you mean"),
+        (["run", "--model", "uni-sign", "--task", "fingerspelling-islr"], "tokenizer 'google/mt5-base'"),
+        ([*RUN, "--batch-size", "0"], "--batch-size 0: must be at least 1"),
+        ([*RUN, "--device", "cuda"], "--device cuda: not available here"),
+        ([*RUN, "--task", "nowhere.toml"], "nowhere.toml: cannot be read"),
+        (["show", "fingerspeling"], "did you mean fingerspelling"),
+        (["leaderboard", "--results", "nowhere"], "--results nowhere: there is no such folder"),
+        (
+            ["train", "--model", "uni-sign-mini", "--task", "fingerspelling-islr", "--output", "o", "--set", "x=1"],
+            "--set x=1",
+        ),
+        (["list", "songs"], "'songs' is not one of"),
+        (["run", "--model", "uni-sign-mini"], "Missing option '--task'"),
+    ],
+)
+def test_mistakes(arguments: list[str], message: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "slbench", *arguments]
+    environment = os.environ | {"COLUMNS": "200", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = slbench("--debug", "show", "nothing-like-it")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_missing_extra_names_the_command(tmp_path: Path) -> None:
+    """`spoken_to_signed` is hidden from the interpreter."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'spoken_to_signed' else find(name, *rest)\n"
+    )
+    done = slbench(*RUN, PYTHONPATH=str(tmp_path), SLBENCH_HOME=str(tmp_path / "home"))
+    assert done.returncode == 2
+    assert 'pip install "slbench[demo]"' in done.stderr
+
+
+def test_show_tells_about_the_data(corpus: FakeCorpus) -> None:
+    done = slbench("show", "fingerspelling")
+    assert "not prepared yet" in done.stdout
+    assert 'pip install "slbench[demo]"' in done.stdout
+    assert "left-handed" in done.stdout
+
+
+def test_a_broken_card_is_named_with_file_and_key(corpus: FakeCorpus, tmp_path: Path) -> None:
+    corpus.edit_card(corpus.task_path, 'family = "islr"', 'family = "dance"\nfoo = 1')
+    done = slbench(*corpus.arguments(tmp_path / "out"))
+    assert done.returncode == 2
+    assert f"{corpus.task_path}: family" in done.stderr
+    assert f"{corpus.task_path}: foo: unknown key" in done.stderr

@@ -1,0 +1,141 @@
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fakes import FakeCorpus, made_up_clip
+
+from slbench import catalog
+from slbench.cards import Augmentation, ModelCard
+from slbench.data.augment import augmented
+from slbench.engine.evaluate import Run, RunRequest
+from slbench.engine.models import load_weights
+from slbench.engine.train import Epoch
+from slbench.engine.training import TrainingRun, changed_card
+from slbench.errors import ModelError, OptionError
+
+
+def trained(corpus: FakeCorpus, output: Path, seed: int = 0, changes: tuple[str, ...] = ()) -> tuple[str, list[Epoch]]:
+    epochs = []
+    run = TrainingRun(str(corpus.model_path), str(corpus.task_path), output, seed, "cpu", changes)
+    digest = run.execute(lambda event: epochs.append(event) if isinstance(event, Epoch) else None)
+    return digest, epochs
+
+
+def test_same_seed_same_weights(corpus: FakeCorpus, tmp_path: Path) -> None:
+    changes = ("recipe.augmentation.rotation=20", "config.language_model.dropout_rate=0.1", "recipe.average=0.9")
+    first, _ = trained(corpus, tmp_path / "a", changes=changes)
+    torch.rand(100)
+    second, _ = trained(corpus, tmp_path / "b", changes=changes)
+    other, _ = trained(corpus, tmp_path / "c", seed=1, changes=changes)
+    assert first == second != other
+
+
+def test_training_learns_and_its_card_runs(corpus: FakeCorpus, tmp_path: Path) -> None:
+    """The three glosses of a few clips are learnt by heart, and the written card gives that model back."""
+    for split in ("train", "dev"):
+        for number in range({"train": 8, "dev": 4}[split]):
+            corpus.write(made_up_clip(f"{split}-{number:02}", 12, 1000 + number % 3), split)
+    changes = (
+        "recipe.epochs=60", "recipe.learning_rate=0.01", "config.label_smoothing=0.0", "config.temporal_dims=[16]",
+        "config.spatial_dims=[16]", "config.language_model.d_model=32",
+    )  # fmt: skip
+    digest, epochs = trained(corpus, tmp_path, changes=changes)
+    assert epochs[-1].loss < epochs[0].loss / 4
+    assert max(epoch.score.value for epoch in epochs) == 100
+    card = tomllib.loads((tmp_path / "best.toml").read_text())
+    assert card["weights"]["sha256"] == digest
+    assert "--set recipe.epochs=60" in card["weights"]["command"]
+    run = Run(
+        RunRequest(str(tmp_path / "best.toml"), str(corpus.task_path), split="dev", output=tmp_path, device="cpu")
+    )
+    assert run.execute().scores[0].value == 100
+
+
+def test_best_is_kept_apart_from_last(corpus: FakeCorpus, tmp_path: Path) -> None:
+    best, epochs = trained(corpus, tmp_path)
+    assert epochs[0].best
+    assert {"best.safetensors", "best.toml", "last.safetensors", "last.toml"} == {
+        p.name for p in tmp_path.iterdir()
+    } - {"corpus", "home"}
+    last = tomllib.loads((tmp_path / "last.toml").read_text())["weights"]["sha256"]
+    assert (last == best) == epochs[-1].best
+
+
+def test_checkpoint_gives_back_every_tensor(corpus: FakeCorpus) -> None:
+    run = Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=corpus.folder / "out"))
+    network = run.model.network
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+    load_weights(run.model, run.card)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert network.gcn_modules["left"] is network.gcn_modules["right"]
+
+
+def test_non_finite_loss_names_the_clips(corpus: FakeCorpus, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"the loss is (nan|inf) for clips train-0"):
+        trained(corpus, tmp_path, changes=("recipe.learning_rate=1e30", "recipe.epochs=9"))
+
+
+def test_damaged_weights(corpus: FakeCorpus, tmp_path: Path) -> None:
+    weights = corpus.folder / "tiny.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelError, match="sha256 is"):
+        Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=tmp_path))
+
+
+def test_weights_of_another_size(corpus: FakeCorpus, tmp_path: Path) -> None:
+    corpus.edit_card(corpus.model_path, "point_dim = 4", "point_dim = 5")
+    with pytest.raises(ModelError, match="does not fit the network"):
+        Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=tmp_path))
+
+
+def test_model_without_weights_says_how_to_get_them(corpus: FakeCorpus, tmp_path: Path) -> None:
+    text = corpus.model_path.read_text()
+    corpus.model_path.write_text(
+        text[: text.index("[weights]")] + text[text.index("[recipe]") :]
+        if text.index("[weights]") < text.index("[recipe]")
+        else text[: text.index("[weights]")]
+    )
+    with pytest.raises(ModelError, match="Train it first: slbench train"):
+        Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=tmp_path))
+
+
+def test_set_changes_the_card() -> None:
+    card = changed_card(catalog.get_model("uni-sign-mini"), ["recipe.epochs=3", "config.inputs.dominant_hand=right"])
+    assert card.recipe.epochs == 3
+    assert card.config["inputs"]["dominant_hand"] == "right"
+
+
+@pytest.mark.parametrize(
+    "change", ["epochs=3", "recipe.epochs", "recipe.epochs=many", "recipe.no=1", "recipe.epochs.x=1", "name=x"]
+)
+def test_impossible_changes(change: str) -> None:
+    with pytest.raises(OptionError, match="--set"):
+        changed_card(catalog.get_model("uni-sign"), [change])
+
+
+def test_augmentation_is_an_affine_map_and_keeps_scores() -> None:
+    clip = made_up_clip("c", 30, 0)
+    change = Augmentation(rotation=30, scale=0.2, shear=0.2)
+    changed = augmented(clip, change, np.random.default_rng(1))
+    assert changed.frames == 30
+    np.testing.assert_array_equal(changed.scores, clip.scores)
+    ones = np.ones((30 * 133, 1))
+    flat = np.concatenate([clip.keypoints.reshape(-1, 2), ones], axis=1)
+    _, residual, _, _ = np.linalg.lstsq(flat, changed.keypoints.reshape(-1, 2), rcond=None)
+    assert residual.max() < 1e-6
+    assert not np.allclose(changed.keypoints, clip.keypoints, atol=0.01)
+    same = augmented(clip, Augmentation(), np.random.default_rng(1))
+    np.testing.assert_allclose(same.keypoints, clip.keypoints, atol=1e-6)
+    faster = augmented(clip, Augmentation(speed=0.5), np.random.default_rng(2))
+    assert faster.frames != 30
+    assert len(faster.scores) == faster.frames
+
+
+def test_recipe_defaults_are_the_papers() -> None:
+    recipe = ModelCard.model_fields["recipe"].default
+    assert (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.clip_norm) == (20, 8, 3e-4, 1.0)
