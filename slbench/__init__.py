@@ -9,6 +9,8 @@ print(record.scores[0].value)
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from slbench.version import __version__
+
 if TYPE_CHECKING:
     from slbench.cards import DatasetCard, ModelCard, TaskCard
     from slbench.data.clip import Clip
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from slbench.errors import ClipError, SlbenchError
     from slbench.modeling.base import Model, Output, Setting, Trainable
     from slbench.records import Prediction, RunRecord
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Clip",
@@ -36,6 +36,7 @@ __all__ = [
     "TaskCard",
     "Trainable",
     "TrainingRun",
+    "__version__",
 ]
 
 _HOMES = {

@@ -6,6 +6,7 @@ import typer
 
 from slbench.cli import leaderboard, listing, run, show, train
 from slbench.errors import SlbenchError
+from slbench.version import __version__
 
 app = typer.Typer(
     name="slbench",
@@ -26,9 +27,7 @@ def options(
     """Benchmark and evaluation suite for sign-language understanding."""
     del debug  # read by `main`, which sees errors that happen outside any command
     if version:
-        import slbench
-
-        typer.echo(f"slbench {slbench.__version__}")
+        typer.echo(f"slbench {__version__}")
         raise typer.Exit
 
 
@@ -43,6 +42,3 @@ def main() -> None:
             raise
         typer.secho(f"slbench: {error}", err=True, fg=typer.colors.RED)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        typer.echo("slbench: stopped; what was done is kept, the same command continues", err=True)
-        raise SystemExit(130) from None

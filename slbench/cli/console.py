@@ -2,9 +2,11 @@
 
 import logging
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
+import typer
 from rich.console import Console
 
 
@@ -23,6 +25,16 @@ def errors() -> Console:
 def status(text: str) -> AbstractContextManager[object]:
     """A spinner with a word, on a terminal only."""
     return errors().status(text)
+
+
+@contextmanager
+def stoppable(kept: str) -> Iterator[None]:
+    """Turn Ctrl-C into a sentence that says what is kept, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors().print(f"stopped; {kept}", soft_wrap=True)
+        raise typer.Exit(130) from None
 
 
 def quiet_libraries() -> None:

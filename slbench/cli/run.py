@@ -25,7 +25,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not continue an interrupted run.")] = False,
 ) -> None:
     """Run a model on a task: predictions, scores with confidence intervals, and a record of how they were made."""
-    from slbench.cli.console import errors, out, quiet_libraries, status
+    from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
     from slbench.cli.progress import clip_progress
 
     quiet_libraries()
@@ -40,7 +40,7 @@ def run(
         )
     for difference in [] if fresh else planned.journal.differences():
         errors().print(f"starting again, the interrupted run was made otherwise: {difference}", style="yellow")
-    with clip_progress() as report:
+    with stoppable("the same command continues"), clip_progress() as report:
         record = planned.execute(report)
     out().print(run_table(record))
     out().print(f"record       {planned.record_path}\npredictions  {planned.predictions_path}", soft_wrap=True)

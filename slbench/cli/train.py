@@ -18,7 +18,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a model by the recipe on its card; the same seed on the same machine gives the same weights."""
-    from slbench.cli.console import errors, out, quiet_libraries, status
+    from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
     from slbench.cli.progress import training_progress
 
     quiet_libraries()
@@ -26,7 +26,7 @@ def train(
         from slbench.engine.training import TrainingRun
 
         planned = TrainingRun(model, task, output, seed, device, tuple(set_ or ()))
-    with training_progress(planned.card.recipe.epochs) as report:
+    with stoppable(f"the checkpoints so far are in {output}"), training_progress(planned.card.recipe.epochs) as report:
         weights = planned.execute(report)
     errors().print(f"run it: slbench run --model {output / 'best.toml'} --task {task}", soft_wrap=True)
     out().print(f"best.safetensors  sha256 {weights}", soft_wrap=True)

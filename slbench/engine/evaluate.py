@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+import torch
+
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.store import Split, Store, prepare
@@ -173,8 +175,14 @@ class Run:
         remaining = [index for index in self.wanted if self.split[index].id not in done]
         batches = load_batches(self.model, self.split, remaining, self.request.batch_size, self.request.workers)
         precision = PRECISIONS[self.request.precision]
-        for batch in batches:
-            yield predict_batch(self.model, self.task, self.split, batch, precision)
+        try:
+            for batch in batches:
+                yield predict_batch(self.model, self.task, self.split, batch, precision)
+        except torch.OutOfMemoryError as error:
+            raise OptionError(
+                f"--batch-size {self.request.batch_size}: out of memory on {self.device}; what was answered is kept, "
+                "the same command with a smaller --batch-size continues"
+            ) from error
 
     def _finish(self, results: list[BatchResult], resumed: int) -> RunRecord:
         """Score; write the predictions in task order, then the record."""
@@ -227,14 +235,14 @@ class Run:
 
 
 def check_writable(folder: Path) -> None:
-    """Create the folder if need be.
+    """See whether the folder, or the nearest one above it that is there, can be written; nothing is left behind.
 
     Raises:
-        OutputError: it cannot be created or written.
+        OutputError: it cannot.
     """
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
         raise OutputError(f"--output {folder}: cannot be written ({error.strerror}); name another folder") from error

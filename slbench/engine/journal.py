@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +15,7 @@ Fingerprint = dict[str, str | int | None]
 """Everything that decides a prediction; runs that differ in it are not mixed."""
 
 _BATCH = TypeAdapter(BatchResult)
+_FINGERPRINT = TypeAdapter(Fingerprint)
 
 
 class Journal:
@@ -27,22 +27,21 @@ class Journal:
 
     def resume(self) -> list[BatchResult]:
         """Batches of an interrupted run with the same fingerprint; a last line cut short is dropped."""
-        lines = self._whole_lines()
-        if not lines or json.loads(lines[0]) != self.fingerprint:
+        header, lines = self._read()
+        if header != self.fingerprint:
             return []
         try:
-            return [_BATCH.validate_json(line) for line in lines[1:]]
+            return [_BATCH.validate_json(line) for line in lines]
         except ValidationError as error:
-            raise OutputError(f"{self.path}: is damaged; start again with --fresh") from error
+            raise OutputError(f"{self.path}: is damaged; delete it to start again") from error
 
     def differences(self) -> list[str]:
         """How an interrupted run that is there differs from this one, as `key: its value -> this value`."""
-        lines = self._whole_lines()
-        if not lines:
+        header, _ = self._read()
+        if header is None:
             return []
-        other: dict[str, Any] = json.loads(lines[0])
-        keys = [key for key in self.fingerprint if other.get(key) != self.fingerprint[key]]
-        return [f"{key}: {other.get(key)} -> {self.fingerprint[key]}" for key in keys]
+        keys = [key for key in self.fingerprint if header.get(key) != self.fingerprint[key]]
+        return [f"{key}: {header.get(key)} -> {self.fingerprint[key]}" for key in keys]
 
     def open(self, results: list[BatchResult]) -> None:
         """Begin or continue: the file then holds exactly the fingerprint and these batches."""
@@ -65,10 +64,15 @@ class Journal:
         """The run is finished; its journal goes."""
         self.path.unlink(missing_ok=True)
 
-    def _whole_lines(self) -> list[bytes]:
-        if not self.path.is_file():
-            return []
-        return self.path.read_bytes().split(b"\n")[:-1]
+    def _read(self) -> tuple[Fingerprint | None, list[bytes]]:
+        """The fingerprint and the batch lines that are whole; None where no run was begun."""
+        lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.is_file() else []
+        if not lines:
+            return None, []
+        try:
+            return _FINGERPRINT.validate_json(lines[0]), lines[1:]
+        except ValidationError as error:
+            raise OutputError(f"{self.path}: is damaged; delete it to start again") from error
 
 
 def predictions_text(predictions: list[Prediction]) -> str:

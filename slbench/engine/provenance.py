@@ -11,21 +11,21 @@ from pathlib import Path
 
 import torch
 
-import slbench
 from slbench.records import Environment
+from slbench.version import __version__
 
 PACKAGES = (
     "torch", "transformers", "tokenizers", "datasets", "numpy", "sacrebleu", "jiwer", "pose-format", "spoken-to-signed",
 )  # fmt: skip
 """Those that can move a number."""
-_PACKAGE = Path(slbench.__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 def environment(device: torch.device) -> Environment:
     """Everything about the machine and the code that a reader of a number may ask."""
     commit, dirty = _git_state()
     return Environment(
-        slbench=slbench.__version__,
+        slbench=__version__,
         source_sha256=source_digest(),
         commit=commit,
         dirty=dirty,

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-import slbench
+from slbench.version import __version__
 
 Statistics = NDArray[np.float64]
 RESAMPLES = 1000
@@ -60,7 +60,7 @@ def score(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> Score:
     statistics = metric.statistics(answers)
     value = float(metric.reduce(statistics.sum(axis=0)))
     low, high = interval(metric.reduce(resampled_totals(statistics, seed)))
-    signature = f"{metric.signature()}|ci:bootstrap-{RESAMPLES}|seed:{seed}|version:{slbench.__version__}"
+    signature = f"{metric.signature()}|ci:bootstrap-{RESAMPLES}|seed:{seed}|version:{__version__}"
     return Score(metric.name, value, low, high, len(answers), signature)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from fakes import made_up_clip
+
 from slbench import catalog
 from slbench.engine.models import build_model, setting_of
 

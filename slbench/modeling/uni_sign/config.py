@@ -59,6 +59,15 @@ class UniSignConfig(BaseModel):
     """Widths of the blocks that look along time."""
     temporal_kernel: Size = 5
     """Frames a temporal block sees; odd."""
+    adjacency_noise: Annotated[float, Field(ge=0)] = 0.0
+    """Deviation of what is added to the adjacency at the start. The graph of a hand is alike for all fingers; noise
+    lets joints differ from the first step."""
+    linear_std: Annotated[float, Field(gt=0)] = 0.02
+    """Deviation at the start of the linear layers before and after the part encoders."""
+    pose_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the joined part features that is dropped in training."""
+    part_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the training steps in which the body, and as often the face, is left out: the hands must do."""
     prompt: str = "Translate sign language video to {language}: "
     """Read before the frames; `{language}` is the task's."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.2

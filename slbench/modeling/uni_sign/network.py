@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slbench.modeling.uni_sign.config import UniSignConfig
-from slbench.modeling.uni_sign.graph import LENGTH_STEP, Packing, SpatialChain, TemporalChain, adjacency
+from slbench.modeling.uni_sign.graph import (
+    LENGTH_STEP,
+    GraphConvolution,
+    Packing,
+    SpatialChain,
+    TemporalChain,
+    adjacency,
+)
 from slbench.modeling.uni_sign.language import IGNORED, build_language_model
 from slbench.modeling.uni_sign.poses import BODY_JOINT, PARTS
 
@@ -47,22 +54,39 @@ class UniSignNetwork(nn.Module):
         self.pose_proj = nn.Linear(joined, config.language_model.d_model)
         for linear in (*self.proj_linear.values(), self.pose_proj):
             assert isinstance(linear, nn.Linear)
-            nn.init.trunc_normal_(linear.weight, std=0.02)
+            nn.init.trunc_normal_(linear.weight, std=config.linear_std)
             nn.init.zeros_(linear.bias)
+        for module in self.modules():
+            if isinstance(module, GraphConvolution):
+                module.A.data.add_(torch.randn_like(module.A), alpha=config.adjacency_noise)
         self.mt5_model = build_language_model(config.language_model)
 
     def pose_features(self, parts: Mapping[str, Tensor], packing: Packing) -> Tensor:
         """Parts, each (n, V, 3) packed, -> x_nd with d the language model's width."""
-        spatial = {name: self.gcn_modules[name](self.proj_linear[name](part), packing) for name, part in parts.items()}
-        body_nvc = spatial["body"].detach()
-        features = []
-        for name in PARTS:
-            x_nvc = spatial[name]
-            if name in BODY_JOINT:
-                x_nvc = x_nvc + body_nvc[:, BODY_JOINT[name], None]
-            features.append(self.fusion_gcn_modules[name](x_nvc, packing).mean(dim=1))
-        projected: Tensor = self.pose_proj(torch.cat(features, dim=-1) + self.part_para)
+        spatial = {
+            name: self.gcn_modules[name](self.proj_linear[name](parts[name]), packing) for name in self._seen_parts()
+        }
+        features = [self._part_features(name, spatial, packing) for name in PARTS]
+        joined_nd = torch.cat(features, dim=-1) + self.part_para
+        projected: Tensor = self.pose_proj(F.dropout(joined_nd, self.config.pose_dropout, self.training))
         return projected
+
+    def _part_features(self, name: str, spatial: Mapping[str, Tensor], packing: Packing) -> Tensor:
+        """x_nd of one part, given the body's detached feature at its matching joint; zeros for one that is left out."""
+        if name not in spatial:
+            return self.part_para.new_zeros(len(packing.slots_n), self.config.temporal_dims[-1])
+        x_nvc = spatial[name]
+        if name in BODY_JOINT and "body" in spatial:
+            x_nvc = x_nvc + spatial["body"].detach()[:, BODY_JOINT[name], None]
+        features: Tensor = self.fusion_gcn_modules[name](x_nvc, packing).mean(dim=1)
+        return features
+
+    def _seen_parts(self) -> list[str]:
+        """All parts but a hand that inputs hide (as a constant it would upset the hands' shared batch norms)."""
+        hidden = {"left"} if self.config.inputs.other_hand == "hide" else set()
+        if self.training and self.config.part_dropout:
+            hidden |= {name for name in ("body", "face_all") if torch.rand(()) < self.config.part_dropout}
+        return [name for name in PARTS if name not in hidden]
 
     def embeddings(
         self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor
