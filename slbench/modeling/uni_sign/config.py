@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+PartName = Literal["body", "left", "right", "face_all"]
 PartScale = Literal["body", "own"]
 Size = Annotated[int, Field(ge=1)]
 
@@ -40,8 +41,6 @@ class InputConfig(BaseModel):
     """Drop the resting frames before and after the sign."""
     dominant_hand: Literal["as-signed", "right"] = "as-signed"
     """`right` mirrors the clips whose left hand signs."""
-    other_hand: Literal["keep", "hide"] = "keep"
-    """`hide` drops the hand that does not lead (one-handed signing)."""
     part_scale: PartScale = "body"
     """What hands and face are measured in: the body's box, as released, or their own reach in the clip."""
 
@@ -51,6 +50,9 @@ class UniSignConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    parts: Annotated[tuple[PartName, ...], Field(min_length=1)] = ("body", "left", "right", "face_all")
+    """Parts that are looked at; the features of the others are zero. (Merely hiding a part's points would give its
+    batch norms constants to divide by, and the hands share theirs.)"""
     point_dim: Size = 64
     """Width of a point after the first linear layer."""
     spatial_dims: tuple[Size, ...] = (64, 128, 256)
@@ -66,8 +68,6 @@ class UniSignConfig(BaseModel):
     """Deviation at the start of the linear layers before and after the part encoders."""
     pose_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the joined part features that is dropped in training."""
-    part_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the training steps in which the body, and as often the face, is left out: the hands must do."""
     prompt: str = "Translate sign language video to {language}: "
     """Read before the frames; `{language}` is the task's."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.2

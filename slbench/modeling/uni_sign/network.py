@@ -63,8 +63,8 @@ class UniSignNetwork(nn.Module):
 
     def pose_features(self, parts: Mapping[str, Tensor], packing: Packing) -> Tensor:
         """Parts, each (n, V, 3) packed, -> x_nd with d the language model's width."""
-        spatial = {
-            name: self.gcn_modules[name](self.proj_linear[name](parts[name]), packing) for name in self._seen_parts()
+        spatial: dict[str, Tensor] = {
+            name: self.gcn_modules[name](self.proj_linear[name](parts[name]), packing) for name in self.config.parts
         }
         features = [self._part_features(name, spatial, packing) for name in PARTS]
         joined_nd = torch.cat(features, dim=-1) + self.part_para
@@ -72,7 +72,7 @@ class UniSignNetwork(nn.Module):
         return projected
 
     def _part_features(self, name: str, spatial: Mapping[str, Tensor], packing: Packing) -> Tensor:
-        """x_nd of one part, given the body's detached feature at its matching joint; zeros for one that is left out."""
+        """x_nd of one part, given the body's detached feature at its matching joint; zeros for a part not looked at."""
         if name not in spatial:
             return self.part_para.new_zeros(len(packing.slots_n), self.config.temporal_dims[-1])
         x_nvc = spatial[name]
@@ -80,13 +80,6 @@ class UniSignNetwork(nn.Module):
             x_nvc = x_nvc + spatial["body"].detach()[:, BODY_JOINT[name], None]
         features: Tensor = self.fusion_gcn_modules[name](x_nvc, packing).mean(dim=1)
         return features
-
-    def _seen_parts(self) -> list[str]:
-        """All parts but a hand that inputs hide (as a constant it would upset the hands' shared batch norms)."""
-        hidden = {"left"} if self.config.inputs.other_hand == "hide" else set()
-        if self.training and self.config.part_dropout:
-            hidden |= {name for name in ("body", "face_all") if torch.rand(()) < self.config.part_dropout}
-        return [name for name in PARTS if name not in hidden]
 
     def embeddings(
         self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor

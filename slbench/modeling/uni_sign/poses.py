@@ -152,9 +152,6 @@ def clip_inputs(clip: Clip, config: InputConfig, longest: int, seed: int) -> dic
     keypoints, scores = clip.keypoints, clip.scores
     if config.dominant_hand == "right":
         keypoints, scores = lead_with_right(keypoints, scores)
-    if config.other_hand == "hide":
-        scores = scores.copy()
-        scores[:, LEFT_HAND] = 0
     if config.trim_rest:
         active = active_frames(keypoints, scores)
         keypoints, scores = keypoints[active], scores[active]
