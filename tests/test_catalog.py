@@ -139,12 +139,14 @@ def test_a_task_file_finds_the_dataset_beside_it(corpus: FakeCorpus) -> None:
 
 
 def test_faulty_config_names_file_and_key(model_file: Path, corpus: FakeCorpus) -> None:
-    model_file.write_text(MODEL + "[config]\npoint_dim = 0\nwidth = 3\n")
+    model_file.write_text(MODEL + "[config]\npoint_dim = 0\nwidth = 3\ntemporal_kernel = 4\nprompt = '{x}'\n")
     card = read_card(model_file, ModelCard)
     with pytest.raises(CardError) as caught:
         build_model(card, setting_of(catalog.get_task(str(corpus.task_path))))
     assert f"{model_file}: config.point_dim" in str(caught.value)
     assert f"{model_file}: config.width" in str(caught.value)
+    assert f"{model_file}: config.temporal_kernel: Value error, 4 is even" in str(caught.value)
+    assert f"{model_file}: config.prompt: Value error, only {{language}}" in str(caught.value)
 
 
 def test_code_that_cannot_be_imported(model_file: Path) -> None:

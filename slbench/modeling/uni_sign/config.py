@@ -2,11 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PartName = Literal["body", "left", "right", "face_all"]
 PartScale = Literal["body", "own"]
 Size = Annotated[int, Field(ge=1)]
+
+
+def _odd(kernel: int) -> int:
+    if kernel % 2 == 0:
+        raise ValueError(f"{kernel} is even; a kernel has a middle frame")
+    return kernel
+
+
+def _template(prompt: str) -> str:
+    try:
+        prompt.format(language="English")
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError("only {language} may stand in braces") from error
+    return prompt
 
 
 class LanguageModelConfig(BaseModel):
@@ -59,7 +73,7 @@ class UniSignConfig(BaseModel):
     """Widths of the blocks that look at one frame."""
     temporal_dims: tuple[Size, ...] = (256, 256, 256)
     """Widths of the blocks that look along time."""
-    temporal_kernel: Size = 5
+    temporal_kernel: Annotated[Size, AfterValidator(_odd)] = 5
     """Frames a temporal block sees; odd."""
     adjacency_noise: Annotated[float, Field(ge=0)] = 0.0
     """Deviation of what is added to the adjacency at the start. The graph of a hand is alike for all fingers; noise
@@ -68,7 +82,7 @@ class UniSignConfig(BaseModel):
     """Deviation at the start of the linear layers before and after the part encoders."""
     pose_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the joined part features that is dropped in training."""
-    prompt: str = "Translate sign language video to {language}: "
+    prompt: Annotated[str, AfterValidator(_template)] = "Translate sign language video to {language}: "
     """Read before the frames; `{language}` is the task's."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.2
     max_target_tokens: Size = 50
