@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+import torch
 from pydantic import ValidationError
 
 from slbench import catalog
@@ -43,6 +44,7 @@ class TrainingRun:
         target = choose_device(device)
         check_writable(output)
         make_deterministic(seed)
+        torch.set_num_threads(self.card.recipe.threads or torch.get_num_threads())
         network_model: Any = build_model(self.card, setting_of(self.task, seed=seed))
         if not hasattr(network_model, "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
