@@ -9,9 +9,9 @@ import importlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from slbench.errors import CardError
 
@@ -25,7 +25,7 @@ Positive = Annotated[int, Field(ge=1)]
 class Frozen(BaseModel):
     """A strict record: unknown keys and wrong types are errors, nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Card(Frozen):
@@ -97,6 +97,14 @@ class TaskCard(Card):
     """ISLR: the closed vocabulary."""
     notes: tuple[str, ...] = ()
     """What a reader of a score must know."""
+
+    @model_validator(mode="after")
+    def _closed_vocabulary(self) -> Self:
+        if len(set(self.glosses)) < len(self.glosses):
+            raise ValueError("glosses: some occur more than once")
+        if (self.family == "islr") != bool(self.glosses):
+            raise ValueError("glosses: isolated recognition (islr) needs its vocabulary here, other families have none")
+        return self
 
     def target(self, text: str, gloss: str) -> str:
         """What the model should answer for a clip with this text and gloss."""
@@ -217,6 +225,8 @@ def _fault(path: Path, card_type: type[Card], detail: dict[str, Any]) -> str:
         return f"{path}: {key}: unknown key (known: {known})"
     if detail["type"] == "missing":
         return f"{path}: {key}: this key is missing"
+    if not detail["loc"]:
+        return f"{path}: {detail['msg'].removeprefix('Value error, ')}"
     return f"{path}: {key}: {detail['msg']}, found {detail['input']!r}"
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from slbench.cards import CARD_TYPES, Card, CardT, DatasetCard, ModelCard, TaskCard, check_card, read_card
+from slbench.cards import CARD_TYPES, Card, CardT, DatasetCard, ModelCard, TaskCard, read_card
 from slbench.errors import CardError
 
 GROUP = "slbench.catalog"
@@ -52,10 +52,23 @@ def _plugin_root(entry_point: EntryPoint) -> Path | None:
 def roots() -> Iterator[tuple[str, Path]]:
     """(owner, folder) of slbench and of every plug-in whose folder can be found."""
     yield "slbench", builtin_root()
-    for entry_point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for entry_point in _plugins():
         root = _plugin_root(entry_point)
         if root is not None:
             yield entry_point.name, root
+
+
+def broken_plugins() -> list[str]:
+    """A line for every plug-in whose folder cannot be found; it offers nothing and harms nothing."""
+    return [
+        f"plug-in {entry_point.name!r}: there is no package {entry_point.value!r} with cards; reinstall or remove it"
+        for entry_point in _plugins()
+        if _plugin_root(entry_point) is None
+    ]
+
+
+def _plugins() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
 def card_type_of(path: Path) -> type[Card]:
@@ -137,20 +150,6 @@ def find(name: str) -> Card:
             return get(name, card_type)
     everything = sorted({listing.name for listing in listings()})
     raise CardError(f"there is no task, model or dataset {name!r}{_near(name, everything)}")
-
-
-def faults() -> list[str]:
-    """Everything wrong with any card: unreadable, malformed, naming absent files, defined twice."""
-    problems: list[str] = []
-    for listing in listings():
-        problems += check_card(listing.path, listing.card_type)[1]
-    for card_type in CARD_TYPES:
-        for name in names(card_type):
-            try:
-                get(name, card_type)
-            except CardError as error:
-                problems += [line for line in str(error).splitlines() if line not in problems]
-    return problems
 
 
 def _unknown(name: str, card_type: type[Card]) -> str:

@@ -28,10 +28,21 @@ def atomic_path(target: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
+            _sync_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power loss, where folders can be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -4,12 +4,15 @@ The docstring under each field is the schema's documentation. `SCHEMA_VERSION` r
 field changes its meaning or is removed.
 """
 
-from pydantic import ValidationError
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
 
 from slbench.cards import Family, Frozen
 from slbench.errors import OutputError
+from slbench.metrics.base import Answer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 class Ranked(Frozen):
@@ -34,6 +37,10 @@ class Prediction(Frozen):
     error: str | None = None
     """Why there is no answer."""
 
+    def answer(self) -> Answer:
+        """What the metrics see."""
+        return Answer(self.reference, self.hypothesis, tuple(ranked.gloss for ranked in self.top_k))
+
 
 class TaskStamp(Frozen):
     """Which task, to the byte."""
@@ -48,7 +55,7 @@ class TaskStamp(Frozen):
     """In the whole split."""
     dataset: str
     data_digest: str
-    """sha256 of the store's manifest: source files, dataset card, schema."""
+    """sha256 over names and digests of all source files."""
     pose_source: str
     """Which estimator made the keypoints."""
 
@@ -60,6 +67,8 @@ class ModelStamp(Frozen):
     inputs: str
     digest: str
     """sha256 of the model card's values."""
+    code_sha256: str
+    """Of the file that defines the model's class."""
     weights_sha256: str
     parameters: int
     """Trainable values, shared ones once."""
@@ -131,7 +140,7 @@ class Environment(Frozen):
 class RunRecord(Frozen):
     """One run of one model on one task: the number and everything behind it."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     run: str
     """Name of the run within its task and model; files begin with it."""
     created: str
@@ -140,7 +149,7 @@ class RunRecord(Frozen):
     model: ModelStamp
     options: Options
     protocol: str
-    scores: tuple[ScoreStamp, ...]
+    scores: Annotated[tuple[ScoreStamp, ...], Field(min_length=1)]
     """The first one ranks."""
     notes: tuple[str, ...]
     """What the task card says a reader must know."""
@@ -153,6 +162,21 @@ class RunRecord(Frozen):
     predictions_sha256: str
     cost: Cost
     environment: Environment
+
+
+def parse_predictions(text: str, place: str) -> list[Prediction]:
+    """The lines of a prediction file.
+
+    Raises:
+        OutputError: a line is not one; `place` says where it was.
+    """
+    predictions = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            predictions.append(Prediction.model_validate_json(line))
+        except ValidationError as error:
+            raise OutputError(f"{place}:{number}: is not a prediction: {error.errors()[0]['msg']}") from error
+    return predictions
 
 
 def parse_record(text: str, place: str) -> RunRecord:

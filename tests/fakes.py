@@ -15,7 +15,7 @@ from slbench.data.readers import Entry
 from slbench.engine.models import build_model, save_weights, setting_of
 from slbench.errors import ClipError
 
-GLOSSES = ("HELLO", "WORLD", "SIGN")
+GLOSSES = ("HELP", "WORLD", "SIGN")
 SPLITS = {"train": 8, "dev": 4, "test": 12}
 TINY = {
     "point_dim": 4,
@@ -29,7 +29,7 @@ TINY = {
 }  # fmt: skip
 
 
-def made_up_clip(clip_id: str, frames: int, seed: int, gloss: str = "HELLO") -> Clip:
+def made_up_clip(clip_id: str, frames: int, seed: int, gloss: str = "HELP") -> Clip:
     """Random points that look like nothing, all of them seen."""
     chance = np.random.default_rng(seed)
     keypoints = chance.uniform(0.2, 0.8, (frames, 133, 2)).astype(np.float32)

@@ -1,6 +1,7 @@
 """The application: its commands, and how errors become one message and an exit code."""
 
 import sys
+import traceback
 
 import typer
 
@@ -39,6 +40,6 @@ def main() -> None:
         app(arguments)
     except SlbenchError as error:
         if debug:
-            raise
+            traceback.print_exc()
         typer.secho(f"slbench: {error}", err=True, fg=typer.colors.RED)
         raise SystemExit(2) from None

@@ -49,6 +49,8 @@ def list_cards(
         typer.echo(json.dumps([card_values(card) for card in cards], indent=1, ensure_ascii=False))
     else:
         out().print(card_table(cards))
+    for plugin in catalog.broken_plugins():
+        errors().print(plugin, style="yellow", soft_wrap=True)
     if faults:
         errors().print("\n".join(faults), style="red", soft_wrap=True)
         raise typer.Exit(2)

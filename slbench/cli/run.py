@@ -38,8 +38,8 @@ def run(
                 model, task, split, limit, batch_size, workers, device, precision, num_beams, seed, output, fresh
             )
         )
-    for difference in [] if fresh else planned.journal.differences():
-        errors().print(f"starting again, the interrupted run was made otherwise: {difference}", style="yellow")
+    for journal in planned.other_journals():
+        errors().print(f"not continued, it was made by other code: {journal}", style="yellow", soft_wrap=True)
     with stoppable("the same command continues"), clip_progress() as report:
         record = planned.execute(report)
     out().print(run_table(record))

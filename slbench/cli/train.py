@@ -17,7 +17,7 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key of [recipe] or [config], e.g. recipe.epochs=5."),
     ] = None,
 ) -> None:
-    """Train a model by the recipe on its card; the same seed on the same machine gives the same weights."""
+    """Train a model from scratch by the recipe on its card; same seed, same machine: same weights."""
     from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
     from slbench.cli.progress import training_progress
 
@@ -29,4 +29,4 @@ def train(
     with stoppable(f"the checkpoints so far are in {output}"), training_progress(planned.card.recipe.epochs) as report:
         weights = planned.execute(report)
     errors().print(f"run it: slbench run --model {output / 'best.toml'} --task {task}", soft_wrap=True)
-    out().print(f"best.safetensors  sha256 {weights}", soft_wrap=True)
+    out().print(f"best  sha256 {weights}", soft_wrap=True)

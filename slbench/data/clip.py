@@ -10,6 +10,9 @@ from slbench.errors import ClipError
 POINTS = 133
 """Keypoints of a frame, in COCO-WholeBody order."""
 
+LARGEST = 100.0
+"""Coordinates beyond this many image sizes are taken for pixels or damage."""
+
 Array = NDArray[np.float32]
 
 
@@ -38,13 +41,16 @@ class Clip:
         """Number of frames, T."""
         return len(self.keypoints)
 
-    def check(self) -> None:
-        """Raise ClipError unless the arrays are whole, finite and at least one frame long."""
+    def __post_init__(self) -> None:
+        """Raise ClipError unless the arrays have their shapes."""
         if self.keypoints.shape != (self.frames, POINTS, 2) or self.scores.shape != (self.frames, POINTS):
             raise ClipError(
                 f"clip {self.id}: keypoints {self.keypoints.shape} and scores {self.scores.shape} "
                 f"should be (T, {POINTS}, 2) and (T, {POINTS})"
             )
+
+    def check(self) -> None:
+        """Raise ClipError unless there are frames, and every number is finite and of a size that can be meant."""
         if self.frames == 0:
             raise ClipError(f"clip {self.id}: it has no frames")
         for name, values in (("keypoints", self.keypoints), ("scores", self.scores)):
@@ -53,3 +59,8 @@ class Clip:
                 raise ClipError(
                     f"clip {self.id}: {name} are not finite in {bad.sum()} frames, first in frame {bad.argmax()}"
                 )
+        largest = float(np.abs(self.keypoints).max())
+        if largest > LARGEST:
+            raise ClipError(
+                f"clip {self.id}: a coordinate is {largest:.4g}; keypoints must be divided by the image's size"
+            )

@@ -1,9 +1,11 @@
 """Prepared corpora: read once from the official layout, then memory-mapped Arrow.
 
 A store is a folder with one Arrow dataset a split and a manifest that says what it was made
-from. It is made anew when its sources, its dataset card or the schema change.
+from. It is made anew when its sources, its dataset card, the code that reads them or the
+schema change.
 """
 
+import inspect
 import json
 import os
 import shutil
@@ -11,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import datasets
 import numpy as np
 import platformdirs
 import pyarrow as pa
+from filelock import FileLock
 
 from slbench.cards import DatasetCard, resolve
 from slbench.data.clip import POINTS, Clip
@@ -53,15 +57,38 @@ class ClipRow:
     text: str
     gloss: str
     frames: int
+    error: str | None
+    """Why it could not be read when the corpus was prepared."""
 
 
 class Split(Sequence[ClipRow]):
-    """One split of a prepared corpus, in the order of its reader; frames are read on demand."""
+    """One split of a prepared corpus, in the order of its reader; frames are read on demand.
 
-    def __init__(self, table: datasets.Dataset) -> None:
-        self._table: pa.Table = table.data.table
-        columns = [self._table.column(name).to_pylist() for name in ("id", "text", "gloss", "frames")]
-        self._rows = [ClipRow(*row) for row in zip(*columns, strict=True)]
+    Raises:
+        DataError: on use, if the folder is not a whole split.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the folder goes to a loader worker, which maps the files itself."""
+        return {"folder": self.folder}
+
+    @cached_property
+    def _table(self) -> pa.Table:
+        try:
+            return datasets.load_from_disk(str(self.folder)).data.table
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise DataError(
+                f"{self.folder.parent}: the prepared corpus is damaged ({error}); delete this folder, "
+                "the next run prepares it again"
+            ) from error
+
+    @cached_property
+    def _rows(self) -> list[ClipRow]:
+        columns = [self._table.column(name).to_pylist() for name in ("id", "text", "gloss", "frames", "error")]
+        return [ClipRow(*row) for row in zip(*columns, strict=True)]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -75,10 +102,9 @@ class Split(Sequence[ClipRow]):
         Raises:
             ClipError: it could not be read when the corpus was prepared, or its arrays are unusable.
         """
-        error = self._table.column("error")[index].as_py()
-        if error is not None:
-            raise ClipError(error)
         row = self._rows[index]
+        if row.error is not None:
+            raise ClipError(row.error)
         keypoints = self._floats("keypoints", index).reshape(row.frames, POINTS, 2)
         scores = self._floats("scores", index).reshape(row.frames, POINTS)
         clip = Clip(row.id, keypoints, scores, self._table.column("fps")[index].as_py(), row.text, row.gloss)
@@ -95,26 +121,42 @@ class Store:
     """A prepared corpus on disk."""
 
     folder: Path
-    digest: str
-    """Of the manifest: sources, dataset card, schema."""
+    data_digest: str
+    """sha256 over names and digests of all source files."""
 
     def split(self, name: str) -> Split:
-        """Open a split; its frames stay on disk until they are asked for."""
-        return Split(datasets.load_from_disk(str(self.folder / name)))
+        """A split; its frames stay on disk until they are asked for."""
+        return Split(self.folder / name)
 
 
-def manifest_of(card: DatasetCard, reader: Reader) -> dict[str, Any]:
-    """What a store is made from: digests of every source file, the card, the schema.
+def source_digests(card: DatasetCard, reader: Reader) -> dict[str, str]:
+    """Name -> sha256 of every source file; `absent` for one that the corpus lists and lacks.
 
     Raises:
         MissingExtraError, DataError: the corpus is not here.
     """
-    sources = sorted(reader.sources())
-    base = Path(os.path.commonpath([source.parent for source in sources]))
-    digests = {
-        source.relative_to(base).as_posix(): file_digest(source) if source.is_file() else "absent" for source in sources
-    }
-    return {"schema": SCHEMA_VERSION, "dataset": card.name, "card": card.digest(), "sources": digests}
+    try:
+        sources = sorted(reader.sources())
+        if not sources:
+            raise DataError(f"{card.name}: there are no files; get the corpus as its card says: {card.obtain}")
+        base = Path(os.path.commonpath([source.parent for source in sources]))
+        return {
+            source.relative_to(base).as_posix(): file_digest(source) if source.is_file() else "absent"
+            for source in sources
+        }
+    except OSError as error:
+        raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
+
+
+def _manifest(card: DatasetCard, reader: Reader, sources: dict[str, str]) -> str:
+    """Everything that decides the store's content, as JSON."""
+    code = {path.name: file_digest(path) for path in (*Path(__file__).parent.glob("*.py"), _source_of(reader))}
+    values = {"schema": SCHEMA_VERSION, "dataset": card.name, "card": card.digest(), "code": code, "sources": sources}
+    return json.dumps(values, indent=1, sort_keys=True)
+
+
+def _source_of(reader: Reader) -> Path:
+    return Path(inspect.getfile(type(reader)))
 
 
 def folder_of(card: DatasetCard) -> Path:
@@ -128,23 +170,26 @@ def is_prepared(card: DatasetCard) -> bool:
 
 
 def prepare(card: DatasetCard) -> Store:
-    """The corpus's store, made if it is absent or its sources have changed.
+    """The corpus's store, made if it is absent or anything that it was made from has changed.
 
     Raises:
         MissingExtraError, DataError: the corpus is absent or is not what its card says.
         OutputError: the cache folder cannot be written.
     """
     reader: Reader = resolve(card.reader, card)()
-    manifest = json.dumps(manifest_of(card, reader), indent=1, sort_keys=True)
+    sources = source_digests(card, reader)
+    manifest = _manifest(card, reader, sources)
     folder = folder_of(card)
     try:
-        if not _matches(folder, manifest):
-            _build(card, reader, folder, manifest)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock")):
+            if not _matches(folder, manifest):
+                _build(card, reader, folder, manifest)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror or error}); set SLBENCH_HOME to a folder with room"
         ) from error
-    return Store(folder, text_digest(manifest))
+    return Store(folder, text_digest(json.dumps([card.name, sources], sort_keys=True)))
 
 
 def _matches(folder: Path, manifest: str) -> bool:
@@ -153,30 +198,28 @@ def _matches(folder: Path, manifest: str) -> bool:
 
 
 def _build(card: DatasetCard, reader: Reader, folder: Path, manifest: str) -> None:
-    """Write the store beside its place, then move it there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Write the store beside its place, then move it there; called under the store's lock."""
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         seen: set[str] = set()
         for split, expected in card.splits.items():
-            entries = list(reader.entries(split))
+            entries = _entries(card, reader, split)
             _check_entries(card, split, entries, expected, seen)
             table = datasets.Dataset.from_list([_row(entry) for entry in entries], features=_FEATURES)
             table.save_to_disk(str(temporary / split))
         (temporary / "manifest.json").write_text(manifest, encoding="utf-8")
-        _move(temporary, folder, manifest)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _move(temporary: Path, folder: Path, manifest: str) -> None:
-    """Into place. A folder that is there is either stale or what another process made in the meantime."""
+def _entries(card: DatasetCard, reader: Reader, split: str) -> list[Entry]:
     try:
-        temporary.rename(folder)
-    except OSError:
-        if not _matches(folder, manifest):
-            shutil.rmtree(folder)
-            temporary.rename(folder)
+        return list(reader.entries(split))
+    except OSError as error:
+        raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
 
 
 def _check_entries(card: DatasetCard, split: str, entries: list[Entry], expected: int, seen: set[str]) -> None:
@@ -197,7 +240,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     row: dict[str, Any] = {"id": entry.id, "text": entry.text, "gloss": entry.gloss, "error": None}
     try:
         clip = entry.load()
-    except ClipError as error:
+    except (ClipError, OSError) as error:
         return row | {"fps": 0.0, "frames": 0, "keypoints": [], "scores": [], "error": str(error)}
     arrays = {"keypoints": clip.keypoints.ravel(), "scores": clip.scores.ravel()}
     return row | {"fps": clip.fps, "frames": clip.frames} | arrays

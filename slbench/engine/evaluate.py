@@ -1,6 +1,5 @@
 """One model on one task: from names to a record, surviving a kill at any moment."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,12 +13,13 @@ from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.store import Split, Store, prepare
 from slbench.engine import provenance
+from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal, predictions_text
-from slbench.engine.models import build_model, check_fit, load_weights, setting_of
-from slbench.engine.predict import BatchResult, answer_of, load_batches, predict_batch
+from slbench.engine.models import build_model, check_fit, check_weights, code_digest, load_weights, setting_of
+from slbench.engine.predict import BatchResult, load_batches, predict_batch
 from slbench.engine.stamps import cost, model_stamp, task_stamp
-from slbench.errors import OptionError, OutputError
+from slbench.errors import OptionError
 from slbench.files import text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
@@ -66,8 +66,9 @@ class Run:
         self.task: TaskCard = catalog.get_task(request.task)
         self.card: ModelCard = catalog.get_model(request.model)
         self._check_names()
-        self.dataset: DatasetCard = catalog.get_dataset(self.task.dataset, self.task)
+        self.dataset: DatasetCard = task_dataset(self.task)
         self.protocol = get_protocol(self.task.protocol, self.task.family)
+        check_weights(self.card)
         self.device = choose_device(request.device)
         check_writable(request.output)
         make_deterministic(request.seed)
@@ -76,6 +77,7 @@ class Run:
         self.model.network.to(self.device).eval()
         self.store: Store = prepare(self.dataset)
         self.split: Split = self.store.split(request.split)
+        check_references(self.task, self.split)
 
     def _check_numbers(self) -> None:
         request = self.request
@@ -83,6 +85,8 @@ class Run:
             value = getattr(request, option)
             if value is not None and value < least:
                 raise OptionError(f"--{option.replace('_', '-')} {value}: must be at least {least}")
+        if request.seed >= 1 << 63:
+            raise OptionError(f"--seed {request.seed}: must be below 2^63")
         if request.precision not in PRECISIONS:
             raise OptionError(f"--precision {request.precision}: known are {', '.join(PRECISIONS)}")
 
@@ -100,28 +104,29 @@ class Run:
 
     @cached_property
     def choices(self) -> Fingerprint:
-        """What the user chose that can change a prediction. In float32 the batch size cannot."""
+        """What the user chose that can change a prediction; the device counts. In float32 the batch size cannot."""
         request = self.request
         return {
             "task": self.task.digest(),
-            "data": self.store.digest,
+            "data": self.store.data_digest,
             "model": self.card.digest(),
             "weights": self.weights,
             "split": request.split,
             "limit": request.limit,
             "num_beams": request.num_beams,
             "precision": request.precision,
+            "device": provenance.accelerator(self.device) or self.device.type,
             "seed": request.seed,
             "batch_size": None if request.precision == "float32" else request.batch_size,
         }
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """The choices, and the code and machine that they run on."""
+        """The choices, and the code that they run on."""
         versions = provenance.package_versions()
         return self.choices | {
-            "device": provenance.accelerator(self.device) or "cpu",
             "slbench source": provenance.source_digest(),
+            "model source": code_digest(self.model),
             "torch": versions["torch"],
             "transformers": versions["transformers"],
         }
@@ -148,16 +153,29 @@ class Run:
 
     @cached_property
     def journal(self) -> Journal:
-        """Predictions while they are made."""
-        return Journal(self.folder / f"{self.name}.journal.jsonl", self.fingerprint)
+        """Predictions while they are made; other code writes another journal."""
+        return Journal(self.folder / f"{self.name}.{self._code}.journal.jsonl", self.fingerprint)
+
+    @cached_property
+    def _code(self) -> str:
+        return text_digest(repr(sorted(self.fingerprint.items())))[:8]
+
+    def other_journals(self) -> list[Path]:
+        """What interrupted runs with the same choices but other code have left."""
+        return [path for path in self.folder.glob(f"{self.name}.*.journal.jsonl") if path != self.journal.path]
 
     def execute(self, report: Callable[[Progress], None] = lambda _: None) -> RunRecord:
         """Answer every clip, score, and write predictions and record.
 
         Raises:
-            OutputError: the output cannot be written any more; the journal keeps what was done.
+            OutputError: the output cannot be written any more (the journal keeps what was done), or another run is
+                writing the same files.
         """
-        results = [] if self.request.fresh else self.journal.resume()
+        with only_writer(self.folder / f".{self.name}.lock"):
+            return self._execute(report)
+
+    def _execute(self, report: Callable[[Progress], None]) -> RunRecord:
+        results = [] if self.request.fresh else self.journal.resume(self._references())
         resumed = sum(len(result.predictions) for result in results)
         self.journal.open(results)
         report(Progress(resumed, len(self.wanted), resumed))
@@ -168,6 +186,10 @@ class Run:
         record = self._finish(results, resumed)
         self.journal.remove()
         return record
+
+    def _references(self) -> dict[str, str]:
+        rows = (self.split[index] for index in self.wanted)
+        return {row.id: self.task.target(row.text, row.gloss) for row in rows}
 
     def _answer(self, results: list[BatchResult]) -> Iterator[BatchResult]:
         """Results of the clips that no earlier result covers, batch by batch."""
@@ -190,7 +212,7 @@ class Run:
         predictions = [answered[self.split[index].id] for index in self.wanted]
         failed = {prediction.id: prediction.error for prediction in predictions if prediction.error is not None}
         start = time.perf_counter()
-        scores = self.protocol.score(self.task.family, [answer_of(prediction) for prediction in predictions])
+        scores = self.protocol.score(self.task.family, [prediction.answer() for prediction in predictions])
         score_seconds = time.perf_counter() - start
         text = predictions_text(predictions)
         write_text(self.predictions_path, text)
@@ -232,17 +254,3 @@ class Run:
         if failed:
             reasons.append(f"{failed} of {len(self.wanted)} clips failed")
         return tuple(reasons)
-
-
-def check_writable(folder: Path) -> None:
-    """See whether the folder, or the nearest one above it that is there, can be written; nothing is left behind.
-
-    Raises:
-        OutputError: it cannot.
-    """
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise OutputError(f"--output {folder}: cannot be written ({error.strerror}); name another folder") from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,23 +26,27 @@ class Journal:
         self.path = path
         self.fingerprint = fingerprint
 
-    def resume(self) -> list[BatchResult]:
-        """Batches of an interrupted run with the same fingerprint; a last line cut short is dropped."""
-        header, lines = self._read()
-        if header != self.fingerprint:
+    def resume(self, references: Mapping[str, str]) -> list[BatchResult]:
+        """Batches of an interrupted run; a last line cut short is dropped.
+
+        Args:
+            references: clip id -> reference, of every clip of this run.
+
+        Raises:
+            OutputError: the journal holds anything that this run cannot have written.
+        """
+        lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.is_file() else []
+        if not lines:
             return []
         try:
-            return [_BATCH.validate_json(line) for line in lines]
+            header, results = _FINGERPRINT.validate_json(lines[0]), [_BATCH.validate_json(line) for line in lines[1:]]
         except ValidationError as error:
             raise OutputError(f"{self.path}: is damaged; delete it to start again") from error
-
-    def differences(self) -> list[str]:
-        """How an interrupted run that is there differs from this one, as `key: its value -> this value`."""
-        header, _ = self._read()
-        if header is None:
-            return []
-        keys = [key for key in self.fingerprint if header.get(key) != self.fingerprint[key]]
-        return [f"{key}: {header.get(key)} -> {self.fingerprint[key]}" for key in keys]
+        made = [prediction for result in results for prediction in result.predictions]
+        foreign = [prediction.id for prediction in made if references.get(prediction.id) != prediction.reference]
+        if header != self.fingerprint or foreign or len({prediction.id for prediction in made}) < len(made):
+            raise OutputError(f"{self.path}: is not of this run; delete it to start again")
+        return results
 
     def open(self, results: list[BatchResult]) -> None:
         """Begin or continue: the file then holds exactly the fingerprint and these batches."""
@@ -63,16 +68,6 @@ class Journal:
     def remove(self) -> None:
         """The run is finished; its journal goes."""
         self.path.unlink(missing_ok=True)
-
-    def _read(self) -> tuple[Fingerprint | None, list[bytes]]:
-        """The fingerprint and the batch lines that are whole; None where no run was begun."""
-        lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.is_file() else []
-        if not lines:
-            return None, []
-        try:
-            return _FINGERPRINT.validate_json(lines[0]), lines[1:]
-        except ValidationError as error:
-            raise OutputError(f"{self.path}: is damaged; delete it to start again") from error
 
 
 def predictions_text(predictions: list[Prediction]) -> str:

@@ -1,5 +1,6 @@
 """From a model card to a model ready to use."""
 
+import inspect
 from pathlib import Path
 
 import torch
@@ -34,6 +35,9 @@ def build_model(card: ModelCard, setting: Setting) -> Model:
         ModelError: something it needs, such as a tokenizer, is absent.
     """
     implementation = resolve(card.implementation, card)
+    lacking = [name for name in ("Config", "prepare", "encode", "decode") if not hasattr(implementation, name)]
+    if lacking:
+        raise CardError(f"{card.path}: {card.implementation} is not a model: it has no {', '.join(lacking)}")
     try:
         model: Model = implementation(card.config, setting)
     except ValidationError as error:
@@ -42,11 +46,11 @@ def build_model(card: ModelCard, setting: Setting) -> Model:
     return model
 
 
-def load_weights(model: Model, card: ModelCard) -> str:
-    """Load the card's checkpoint, strictly; its sha256.
+def check_weights(card: ModelCard) -> Path:
+    """The card's checkpoint.
 
     Raises:
-        ModelError: the card names none, the file is not the one the card describes, or it does not fit.
+        ModelError: the card names none, or the file is not the one the card describes.
     """
     path = card.weights_path
     if card.weights is None or path is None:
@@ -59,6 +63,16 @@ def load_weights(model: Model, card: ModelCard) -> str:
         raise ModelError(
             f"{path}: sha256 is {digest}, {card.path} says {card.weights.sha256}: the file is damaged or another one"
         )
+    return path
+
+
+def load_weights(model: Model, card: ModelCard) -> str:
+    """Load the card's checkpoint, strictly; its sha256.
+
+    Raises:
+        ModelError: as `check_weights`, or the checkpoint does not fit the network.
+    """
+    path = check_weights(card)
     try:
         tensors = load_file(path)
         names = shared_names(model.network)
@@ -67,7 +81,7 @@ def load_weights(model: Model, card: ModelCard) -> str:
         model.network.load_state_dict(expanded | unknown, strict=True)
     except (RuntimeError, SafetensorError) as error:
         raise ModelError(f"{path}: does not fit the network of {card.path}: {error}") from error
-    return digest
+    return file_digest(path)
 
 
 def shared_names(network: torch.nn.Module) -> dict[str, str]:
@@ -82,6 +96,11 @@ def save_weights(network: torch.nn.Module, path: Path) -> str:
     with atomic_path(path) as temporary:
         save_file({name: state[name].contiguous() for name in dict.fromkeys(shared_names(network).values())}, temporary)
     return file_digest(path)
+
+
+def code_digest(model: Model) -> str:
+    """sha256 of the file that defines the model's class."""
+    return file_digest(Path(inspect.getfile(type(model))))
 
 
 def count_parameters(network: torch.nn.Module) -> int:

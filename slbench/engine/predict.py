@@ -1,5 +1,6 @@
 """Clips in, predictions out: loading, batching and timing, for `run` and for the dev score of `train`."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +14,6 @@ from slbench.data.batching import length_buckets
 from slbench.data.clip import Clip
 from slbench.data.store import Split
 from slbench.errors import ClipError
-from slbench.metrics.base import Answer
 from slbench.modeling.base import Inputs, Model, Output
 from slbench.records import Prediction, Ranked
 
@@ -103,15 +103,14 @@ def _answer(model: Model, inputs: list[Inputs], precision: torch.dtype, seconds:
 
 def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str, ...]) -> Prediction:
     """Ties in the rounded likelihoods are broken by the gloss, so that noise below rounding decides nothing."""
+    if not all(map(math.isfinite, output.log_likelihoods)):
+        return Prediction(
+            id=clip_id, reference=reference, error=f"clip {clip_id}: the model's likelihoods are not finite"
+        )
     rounded = [round(value, DECIMALS) for value in output.log_likelihoods]
     ranked = sorted(zip(rounded, glosses, strict=bool(rounded)), key=lambda pair: (-pair[0], pair[1]))[:TOP_K]
     top_k = tuple(Ranked(gloss=gloss, log_likelihood=value) for value, gloss in ranked)
     return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k)
-
-
-def answer_of(prediction: Prediction) -> Answer:
-    """What the metrics see of a prediction; no answer counts as an empty one."""
-    return Answer(prediction.reference, prediction.hypothesis or "", tuple(r.gloss for r in prediction.top_k))
 
 
 def _autocast(model: Model, precision: torch.dtype) -> AbstractContextManager[object]:

@@ -7,7 +7,7 @@ import torch
 
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.store import Store
-from slbench.engine.models import count_parameters
+from slbench.engine.models import code_digest, count_parameters
 from slbench.engine.predict import BatchResult
 from slbench.engine.provenance import peak_memory_mb
 from slbench.modeling.base import Model
@@ -24,7 +24,7 @@ def task_stamp(task: TaskCard, dataset: DatasetCard, store: Store, split: str, c
         split=split,
         clips=clips,
         dataset=dataset.name,
-        data_digest=store.digest,
+        data_digest=store.data_digest,
         pose_source=dataset.pose_source,
     )
 
@@ -35,6 +35,7 @@ def model_stamp(card: ModelCard, weights: str, model: Model) -> ModelStamp:
         name=card.name,
         inputs=card.inputs,
         digest=card.digest(),
+        code_sha256=code_digest(model),
         weights_sha256=weights,
         parameters=count_parameters(model.network),
     )

@@ -12,8 +12,8 @@ from slbench.cards import Recipe, TaskCard
 from slbench.data.augment import augmented
 from slbench.data.store import Split
 from slbench.engine.determinism import PRECISIONS
-from slbench.engine.predict import answer_of, load_batches, predict_batch
-from slbench.errors import ModelError
+from slbench.engine.predict import load_batches, predict_batch
+from slbench.errors import ClipError, DataError, ModelError
 from slbench.metrics.base import Score
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Inputs, Trainable
@@ -49,8 +49,10 @@ class Trainer:
         self.train_split, self.dev_split = train, dev
         self.steps = max(1, len(train) // recipe.batch_size)
         self.best = -math.inf
-        keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(model.network, multi_avg_fn=keep_average, use_buffers=True)
+        self.average: AveragedModel | None = None
+        if recipe.average:
+            keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(model.network, multi_avg_fn=keep_average, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             model.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, eps=recipe.adam_epsilon
         )
@@ -78,7 +80,7 @@ class Trainer:
     @property
     def kept_network(self) -> torch.nn.Module:
         """The weights that are evaluated and saved: the average, if the recipe has one."""
-        return self.average.module if self.recipe.average else self.model.network
+        return self.average.module if self.average is not None else self.model.network
 
     def _batches(self, epoch: int) -> Iterator[list[int]]:
         """Indices of shuffled batches; a last partial batch is left out, as in the released code."""
@@ -99,14 +101,18 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.schedule.step()
-        if self.recipe.average:
+        if self.average is not None:
             self.average.update_parameters(self.model.network)
         return float(loss.detach())
 
     def _input(self, index: int, epoch: int) -> Inputs:
         """A training clip, changed at random by seed, epoch and place alone."""
         chance = np.random.default_rng([self.seed, epoch, index])
-        return self.model.prepare(augmented(self.train_split.clip(index), self.recipe.augmentation, chance))
+        try:
+            clip = self.train_split.clip(index)
+        except ClipError as error:
+            raise DataError(f"training stops, a clip cannot be used: {error}") from error
+        return self.model.prepare(augmented(clip, self.recipe.augmentation, chance))
 
     def _check_finite(self, loss: torch.Tensor, batch: list[int]) -> None:
         if not torch.isfinite(loss):
@@ -128,5 +134,5 @@ class Trainer:
             results = [predict_batch(self.model, self.task, self.dev_split, batch, torch.float32) for batch in batches]
         finally:
             self.model.network = trained
-        answers = [answer_of(prediction) for result in results for prediction in result.predictions]
+        answers = [prediction.answer() for result in results for prediction in result.predictions]
         return get_protocol(self.task.protocol, self.task.family).score(self.task.family, answers)[0]

@@ -1,6 +1,7 @@
 """A training run: from names and options to checkpoints that `slbench run` takes."""
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from pydantic import ValidationError
 from slbench import catalog
 from slbench.cards import ModelCard, TaskCard, Weights
 from slbench.data.store import prepare
+from slbench.engine.checks import check_readable, check_writable, task_dataset
 from slbench.engine.determinism import choose_device, make_deterministic
-from slbench.engine.evaluate import check_writable
 from slbench.engine.models import build_model, check_fit, save_weights, setting_of
 from slbench.engine.train import Epoch, Step, Trainer
-from slbench.errors import ModelError, OptionError
+from slbench.errors import ModelError, OptionError, OutputError
 from slbench.files import write_text
 
 
@@ -30,8 +31,8 @@ class TrainingRun:
     def __init__(
         self, model: str, task: str, output: Path, seed: int = 0, device: str = "auto", changes: Sequence[str] = ()
     ) -> None:
-        if seed < 0:
-            raise OptionError(f"--seed {seed}: must be at least 0")
+        if not 0 <= seed < 1 << 63:
+            raise OptionError(f"--seed {seed}: must be at least 0 and below 2^63")
         self.task: TaskCard = catalog.get_task(task)
         self.card = changed_card(catalog.get_model(model), changes)
         check_fit(self.card, self.task)
@@ -39,23 +40,26 @@ class TrainingRun:
         if missing:
             raise OptionError(f"{self.task.name} has no {' and no '.join(missing)} split to train with")
         self.output, self.seed = output, seed
-        self.command = f"slbench train --model {self.card.name} --task {self.task.name} --output FOLDER --seed {seed}"
-        self.command += "".join(f" --set {change}" for change in changes)
+        words = ["--model", model, "--task", task, "--output", str(output), "--seed", str(seed), "--device", device]
+        self.command = shlex.join(["slbench", "train", *words, *(w for change in changes for w in ("--set", change))])
         target = choose_device(device)
         check_writable(output)
+        if any(output.glob("*.toml")):
+            raise OutputError(f"--output {output}: holds a model already; name another folder")
         make_deterministic(seed)
         torch.set_num_threads(self.card.recipe.threads or torch.get_num_threads())
         network_model: Any = build_model(self.card, setting_of(self.task, seed=seed))
         if not hasattr(network_model, "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
         network_model.network.to(target)
-        store = prepare(catalog.get_dataset(self.task.dataset, self.task))
-        self.trainer = Trainer(
-            network_model, self.task, self.card.recipe, seed, store.split("train"), store.split("dev")
-        )
+        store = prepare(task_dataset(self.task))
+        splits = [store.split(name) for name in ("train", "dev")]
+        for split in splits:
+            check_readable(self.task, split)
+        self.trainer = Trainer(network_model, self.task, self.card.recipe, seed, *splits)
 
     def execute(self, report: Callable[[Step | Epoch], None] = lambda _: None) -> str:
-        """Train; `last` is written after every epoch and `best` when dev is best. The sha256 of the best weights."""
+        """Train; `last` is written after every epoch, `best` when dev is best. The sha256 of the best weights."""
         digest = ""
         for event in self.trainer.run():
             if isinstance(event, Epoch):
@@ -65,10 +69,16 @@ class TrainingRun:
         return digest
 
     def _save(self, name: str) -> str:
-        """Write <name>.safetensors and the card <name>.toml that names it."""
-        digest = save_weights(self.trainer.kept_network, self.output / f"{name}.safetensors")
+        """Write <name>-<digest>.safetensors, then the card <name>.toml that names it, then drop older weights.
+
+        The card always names a whole file: a kill at any moment leaves the older pair or the newer.
+        """
+        older = set(self.output.glob(f"{name}-*.safetensors"))
+        unnamed = self.output / f".{name}.safetensors"
+        digest = save_weights(self.trainer.kept_network, unnamed)
+        path = unnamed.replace(self.output / f"{name}-{digest[:8]}.safetensors")
         weights = Weights(
-            file=f"{name}.safetensors",
+            file=path.name,
             sha256=digest,
             command=self.command,
             trained_on=f"{self.task.name} {self.task.version}, train; chosen on dev",
@@ -76,6 +86,8 @@ class TrainingRun:
         )
         card = self.card.model_copy(update={"weights": weights})
         write_text(self.output / f"{name}.toml", tomli_w.dumps(card.model_dump(mode="json", exclude_none=True)))
+        for old in older - {path}:
+            old.unlink()
         return digest
 
 

@@ -16,10 +16,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Answer:
-    """One scored sample: what was asked, what was answered, and the ranked alternatives, best first."""
+    """One scored sample: what was asked, what was answered (None: nothing, it failed), and the ranking, best first."""
 
     reference: str
-    hypothesis: str
+    hypothesis: str | None
     ranking: tuple[str, ...] = ()
 
 

@@ -1,15 +1,18 @@
 """Leaderboards from records: one board a task, version, split and protocol, since only those scores compare."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 
-from slbench.errors import OutputError
-from slbench.files import file_digest
-from slbench.records import RunRecord, parse_record
+from slbench.errors import CardError, OutputError
+from slbench.files import file_digest, text_digest
+from slbench.metrics.protocols import get_protocol
+from slbench.records import RunRecord, parse_predictions, parse_record
 from slbench.report.tables import interval, percent, simple_table
 
 
@@ -20,18 +23,36 @@ class Board:
     records: tuple[RunRecord, ...]
     left_out: tuple[tuple[str, str], ...]
 
-    def groups(self) -> Iterator[tuple[str, list[RunRecord]]]:
-        """(heading, records with the best first) of every board, in order of their headings."""
-        boards: dict[str, list[RunRecord]] = {}
+    def groups(self) -> list[tuple[str, list[RunRecord]]]:
+        """(heading, records with the best first) of every board, in order of their headings.
+
+        A task's name does not make scores compare: the values on its card and the data must be the same too. Where a
+        name stands for several, each heading says which by a digest.
+        """
+        boards: dict[tuple[str, str], list[RunRecord]] = {}
         for record in self.records:
-            task = record.task
-            heading = f"{task.name} {task.version}, {task.split}, protocol {record.protocol}"
-            boards.setdefault(heading, []).append(record)
-        for heading in sorted(boards):
-            yield (
-                heading,
-                sorted(boards[heading], key=lambda record: (-record.scores[0].value, record.model.name, record.run)),
+            boards.setdefault((_heading(record), _identity(record)), []).append(record)
+        shared = Counter(heading for heading, _ in boards)
+        return [
+            (
+                heading if shared[heading] == 1 else f"{heading}, task and data {identity[:8]}",
+                sorted(records, key=_rank),
             )
+            for (heading, identity), records in sorted(boards.items())
+        ]
+
+
+def _heading(record: RunRecord) -> str:
+    task = record.task
+    return f"{task.name} {task.version}, {task.split}, protocol {record.protocol}"
+
+
+def _identity(record: RunRecord) -> str:
+    return text_digest(record.task.digest + record.task.data_digest)
+
+
+def _rank(record: RunRecord) -> tuple[float, str, str]:
+    return -record.scores[0].value, record.model.name, record.run
 
 
 def read_board(folder: Path) -> Board:
@@ -46,10 +67,10 @@ def read_board(folder: Path) -> Board:
     for path in sorted(folder.glob("*/*/*.json")):
         try:
             record = parse_record(path.read_text(encoding="utf-8"), str(path))
-        except (OutputError, UnicodeDecodeError) as error:
+            reasons = _reasons(record, path.with_suffix(".predictions.jsonl"))
+        except (OutputError, CardError, UnicodeDecodeError, OSError) as error:
             left_out.append((str(path), str(error)))
             continue
-        reasons = [*record.barred, *_predictions_faults(path, record)]
         if reasons:
             left_out.append((str(path), "; ".join(reasons)))
         else:
@@ -57,25 +78,32 @@ def read_board(folder: Path) -> Board:
     return Board(tuple(records), tuple(left_out))
 
 
-def _predictions_faults(path: Path, record: RunRecord) -> list[str]:
-    """A record counts only with the very predictions it was computed from beside it."""
-    predictions = path.with_suffix(".predictions.jsonl")
+def _reasons(record: RunRecord, predictions: Path) -> list[str]:
+    """Why a record may not be ranked: what it says itself, and what its predictions say when they are scored again."""
+    if record.barred:
+        return list(record.barred)
     if not predictions.is_file():
         return [f"its predictions {predictions.name} are absent"]
     if file_digest(predictions) != record.predictions_sha256:
         return [f"{predictions.name} is not the file that was scored"]
-    return []
+    answered = parse_predictions(predictions.read_text(encoding="utf-8"), str(predictions))
+    if len({p.id for p in answered}) < record.task.clips or any(p.error for p in answered) or record.failed:
+        return [f"{predictions.name} does not answer all {record.task.clips} clips"]
+    protocol = get_protocol(record.protocol, record.task.family)
+    scores = {s.name: s.value for s in protocol.score(record.task.family, [p.answer() for p in answered])}
+    wrong = [s.name for s in record.scores if not math.isclose(scores.get(s.name, math.inf), s.value, abs_tol=1e-6)]
+    return [f"{predictions.name} does not score what the record says in {', '.join(wrong)}"] if wrong else []
 
 
-COLUMNS = ("model", "inputs", "%", "95 % interval", "clips", "clips/s", "poses", "run")
+COLUMNS = ("model", "inputs", "%", "95 % interval", "clips", "clips/s", "poses", "weights", "run")
 
 
 def _cells(record: RunRecord) -> tuple[str, ...]:
     score = record.scores[0]
-    others = f"{record.cost.clips_per_second:.0f}"
+    speed = f"{record.cost.clips_per_second:.0f}"
     return (
-        record.model.name, record.model.inputs, percent(score), interval(score), str(score.samples), others,
-        record.task.pose_source.split(",")[0], record.run,
+        record.model.name, record.model.inputs, percent(score), interval(score), str(score.samples), speed,
+        record.task.pose_source.split(",")[0], record.model.weights_sha256[:8], record.run,
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def test_a_changed_source_rebuilds_the_store(corpus: FakeCorpus) -> None:
     assert (folder_of(card) / "manifest.json").stat().st_mtime_ns == stamp
     corpus.write(made_up_clip("test-03", 44, 99))
     second = prepare(card)
-    assert second.digest != first.digest
+    assert second.data_digest != first.data_digest
     assert second.split("test").clip(3).frames == 44
 
 
@@ -90,10 +90,10 @@ def test_two_processes_may_prepare_at_once(corpus: FakeCorpus) -> None:
     code = (
         "from slbench import catalog; from slbench.data.store import prepare; "
         f"task = catalog.get_task({str(corpus.task_path)!r}); "
-        "print(prepare(catalog.get_dataset('made-up', task)).digest)"
+        "print(prepare(catalog.get_dataset('made-up', task)).data_digest)"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ) for _ in "ab"
     ]
     digests = [run.communicate()[0].strip().splitlines()[-1] for run in runs]
-    assert digests[0] == digests[1] == prepare(dataset_of(corpus)).digest
+    assert digests[0] == digests[1] == prepare(dataset_of(corpus)).data_digest

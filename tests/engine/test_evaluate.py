@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fakes import FakeCorpus, made_up_clip
 
 from slbench.engine.evaluate import Progress, Run, RunRequest
-from slbench.errors import OptionError, OutputError
+from slbench.errors import CardError, DataError, OptionError, OutputError
 from slbench.files import file_digest
 from slbench.records import parse_record
 
@@ -57,7 +58,7 @@ def test_record_says_where_the_number_comes_from(corpus: FakeCorpus, tmp_path: P
     assert record.predictions_sha256 == file_digest(run.predictions_path)
     assert record.model.weights_sha256 == file_digest(corpus.folder / "tiny.safetensors")
     assert record.task.digest == run.task.digest()
-    assert record.task.data_digest == run.store.digest
+    assert record.task.data_digest == run.store.data_digest
     assert record.task.pose_source == "random"
     assert record.environment.packages["torch"]
     assert record.barred == ()
@@ -69,12 +70,8 @@ def test_record_says_where_the_number_comes_from(corpus: FakeCorpus, tmp_path: P
 def test_interrupted_run_continues_and_ends_in_the_same_bytes(corpus: FakeCorpus, tmp_path: Path) -> None:
     whole = finished(corpus, tmp_path / "whole", batch_size=2)
 
-    def stop(progress: Progress) -> None:
-        if progress.done >= 4:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        Run(request(corpus, tmp_path / "cut", batch_size=2)).execute(stop)
+        Run(request(corpus, tmp_path / "cut", batch_size=2)).execute(stop_after(4))
     run = Run(request(corpus, tmp_path / "cut", batch_size=5))
     assert run.journal.path.is_file()
     assert not run.record_path.exists()
@@ -111,9 +108,9 @@ def test_killed_at_any_moment(corpus: FakeCorpus, tmp_path: Path) -> None:
     else:
         subprocess.run(command, check=True, capture_output=True, env=os.environ)
     assert kills
-    assert (output / whole.task.name / whole.card.name / whole.predictions_path.name).read_bytes() == predictions_of(
-        whole
-    )
+    last = Run(request(corpus, output))
+    assert 0 < parse_record(last.record_path.read_text(), "").resumed_clips < 40
+    assert predictions_of(last) == predictions_of(whole)
 
 
 @pytest.mark.parametrize(
@@ -123,24 +120,92 @@ def test_another_option_is_another_run(corpus: FakeCorpus, tmp_path: Path, chang
     assert Run(request(corpus, tmp_path)).name != Run(request(corpus, tmp_path, **changes)).name
 
 
-def test_a_journal_of_other_code_is_not_continued(corpus: FakeCorpus, tmp_path: Path, monkeypatch) -> None:
-    run = Run(request(corpus, tmp_path))
-    run.journal.open([])
+def stop_after(clips: int):
+    def report(progress: Progress) -> None:
+        if progress.done >= clips:
+            raise KeyboardInterrupt
+
+    return report
+
+
+def test_a_journal_of_other_code_is_kept_but_not_continued(corpus: FakeCorpus, tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Run(request(corpus, tmp_path, batch_size=4)).execute(stop_after(4))
     with monkeypatch.context() as patch:
         patch.setattr("slbench.engine.provenance.source_digest", lambda: "other code")
-        other = Run(request(corpus, tmp_path))
-        assert other.name == run.name
-        assert [line.partition(":")[0] for line in other.journal.differences()] == ["slbench source"]
-        assert other.journal.resume() == []
+        other = Run(request(corpus, tmp_path, batch_size=4))
+        assert len(other.other_journals()) == 1
+        assert other.execute().resumed_clips == 0
+    assert Run(request(corpus, tmp_path, batch_size=4)).execute().resumed_clips == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"reference":"HELP"', b'"reference":"WORLD"'),
+        (b'"id":"test-', b'"id":"text-'),
+        (b'"predictions":', b'"predictions" '),
+        (b'"seed": 0', b'"seed": 7'),
+    ],
+)
+def test_a_tampered_journal_is_refused(corpus: FakeCorpus, tmp_path: Path, old: bytes, new: bytes) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Run(request(corpus, tmp_path, batch_size=4)).execute(stop_after(8))
+    run = Run(request(corpus, tmp_path, batch_size=4))
+    content = run.journal.path.read_bytes()
+    assert old in content
+    run.journal.path.write_bytes(content.replace(old, new))
+    with pytest.raises(OutputError, match="delete it to start again"):
+        run.execute()
+
+
+def test_a_batch_that_is_there_twice_is_refused(corpus: FakeCorpus, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Run(request(corpus, tmp_path, batch_size=4)).execute(stop_after(4))
+    run = Run(request(corpus, tmp_path, batch_size=4))
+    content = run.journal.path.read_bytes()
+    run.journal.path.write_bytes(content + content.splitlines(keepends=True)[-1])
+    with pytest.raises(OutputError, match="not of this run"):
+        run.execute()
+
+
+def test_only_one_run_writes(corpus: FakeCorpus, tmp_path: Path) -> None:
+    first, second = Run(request(corpus, tmp_path, batch_size=4)), Run(request(corpus, tmp_path, batch_size=4))
+
+    def meanwhile(progress: Progress) -> None:
+        with pytest.raises(OutputError, match="another process is writing this very run"):
+            second.execute()
+
+    first.execute(meanwhile)
+    assert second.execute().barred == ()
+
+
+def test_answers_that_are_not_numbers_are_failures(corpus: FakeCorpus, tmp_path: Path) -> None:
+    run = Run(request(corpus, tmp_path))
+    with torch.no_grad():
+        run.model.network.mt5_model.lm_head.weight.fill_(float("nan"))
+    record = run.execute()
+    assert len(record.failed) == 12
+    assert record.barred
+
+
+def test_references_outside_the_vocabulary(corpus: FakeCorpus, tmp_path: Path) -> None:
+    corpus.edit_card(corpus.task_path, '"WORLD"', '"MOON"')
+    with pytest.raises(DataError, match="the corpus also has 'WORLD'"):
+        Run(request(corpus, tmp_path))
+
+
+def test_a_split_that_the_dataset_lacks(corpus: FakeCorpus, tmp_path: Path) -> None:
+    corpus.edit_card(
+        corpus.task_path, 'name = "made-up-islr"', 'name = "made-up-islr"\nsplits = ["test", "validation"]'
+    )
+    with pytest.raises(CardError, match="made-up has no validation; it has train, dev, test"):
+        Run(request(corpus, tmp_path, split="validation"))
 
 
 def test_fresh_starts_again(corpus: FakeCorpus, tmp_path: Path) -> None:
-    def stop(progress: Progress) -> None:
-        if progress.done >= 4:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        Run(request(corpus, tmp_path, batch_size=4)).execute(stop)
+        Run(request(corpus, tmp_path, batch_size=4)).execute(stop_after(4))
     assert Run(request(corpus, tmp_path, fresh=True)).execute().resumed_clips == 0
 
 
@@ -193,6 +258,8 @@ def test_limit_bars_the_run(corpus: FakeCorpus, tmp_path: Path) -> None:
         ({"limit": 0}, "--limit 0"),
         ({"num_beams": 0}, "--num-beams 0"),
         ({"seed": -1}, "--seed -1"),
+        ({"seed": 1 << 63}, "must be below 2"),
+        ({"device": "meta"}, "--device meta: not available here"),
         ({"split": "validation"}, "has the splits train, dev, test"),
         ({"precision": "int8"}, "float32, bfloat16, float16"),
         ({"device": "cuda:7"}, "--device cuda:7: not available here"),

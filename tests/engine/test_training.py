@@ -1,3 +1,4 @@
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -10,10 +11,10 @@ from slbench import catalog
 from slbench.cards import Augmentation, ModelCard
 from slbench.data.augment import augmented
 from slbench.engine.evaluate import Run, RunRequest
-from slbench.engine.models import load_weights
+from slbench.engine.models import check_weights, load_weights
 from slbench.engine.train import Epoch
 from slbench.engine.training import TrainingRun, changed_card
-from slbench.errors import ModelError, OptionError
+from slbench.errors import DataError, ModelError, OptionError, OutputError
 
 
 def trained(corpus: FakeCorpus, output: Path, seed: int = 0, changes: tuple[str, ...] = ()) -> tuple[str, list[Epoch]]:
@@ -38,8 +39,9 @@ def test_training_learns_and_its_card_runs(corpus: FakeCorpus, tmp_path: Path) -
         for number in range({"train": 8, "dev": 4}[split]):
             corpus.write(made_up_clip(f"{split}-{number:02}", 12, 1000 + number % 3), split)
     changes = (
-        "recipe.epochs=60", "recipe.learning_rate=0.01", "config.label_smoothing=0.0", "config.temporal_dims=[16]",
-        "config.spatial_dims=[16]", "config.language_model.d_model=32",
+        "recipe.epochs=60", "recipe.learning_rate=0.005", "config.label_smoothing=0.0", "config.temporal_dims=[16]",
+        "config.spatial_dims=[16]", "config.language_model.d_model=32", "config.linear_std=0.3",
+            "config.adjacency_noise=0.5", "recipe.warmup_epochs=5",
     )  # fmt: skip
     digest, epochs = trained(corpus, tmp_path, changes=changes)
     assert epochs[-1].loss < epochs[0].loss / 4
@@ -56,9 +58,9 @@ def test_training_learns_and_its_card_runs(corpus: FakeCorpus, tmp_path: Path) -
 def test_best_is_kept_apart_from_last(corpus: FakeCorpus, tmp_path: Path) -> None:
     best, epochs = trained(corpus, tmp_path)
     assert epochs[0].best
-    assert {"best.safetensors", "best.toml", "last.safetensors", "last.toml"} == {
-        p.name for p in tmp_path.iterdir()
-    } - {"corpus", "home"}
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"best.toml", "last.toml", f"best-{best[:8]}.safetensors"} <= written
+    assert len([name for name in written if name.endswith(".safetensors")]) == 2
     last = tomllib.loads((tmp_path / "last.toml").read_text())["weights"]["sha256"]
     assert (last == best) == epochs[-1].best
 
@@ -78,6 +80,53 @@ def test_checkpoint_gives_back_every_tensor(corpus: FakeCorpus) -> None:
 def test_non_finite_loss_names_the_clips(corpus: FakeCorpus, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the loss is (nan|inf) for clips train-0"):
         trained(corpus, tmp_path, changes=("recipe.learning_rate=1e30", "recipe.epochs=9"))
+
+
+def test_a_folder_that_holds_a_model_is_not_overwritten(corpus: FakeCorpus, tmp_path: Path) -> None:
+    trained(corpus, tmp_path / "a", changes=("recipe.epochs=1",))
+    with pytest.raises(OutputError, match="holds a model already"):
+        trained(corpus, tmp_path / "a")
+
+
+def test_killed_between_weights_and_card(corpus: FakeCorpus, tmp_path: Path, monkeypatch) -> None:
+    """The card always names whole weights: here nothing more can be written once the second epoch has its weights."""
+    written = []
+
+    def dies(target: Path, text: str) -> None:
+        if len(written) >= 2:
+            raise KeyboardInterrupt
+        written.append(target)
+        target.write_text(text)
+
+    monkeypatch.setattr("slbench.engine.training.write_text", dies)
+    with pytest.raises(KeyboardInterrupt):
+        trained(corpus, tmp_path / "a")
+    check_weights(catalog.get_model(str(tmp_path / "a" / "best.toml")))
+
+
+def test_command_on_the_card_can_be_typed(corpus: FakeCorpus, tmp_path: Path) -> None:
+    trained(corpus, tmp_path / "a", changes=("recipe.epochs=1", "config.prompt=two words: "))
+    command = tomllib.loads((tmp_path / "a" / "best.toml").read_text())["weights"]["command"]
+    words = shlex.split(command)
+    assert words[:2] == ["slbench", "train"]
+    assert "config.prompt=two words: " in words
+    assert str(corpus.model_path) in words
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_unreadable_clips_are_named_before_training(corpus: FakeCorpus, tmp_path: Path, split: str) -> None:
+    corpus.clip_file(f"{split}-01").write_bytes(b"")
+    with pytest.raises(DataError, match=f"1 clips of {split} cannot be read:\nclip {split}-01"):
+        trained(corpus, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_unusable_training_clip_is_named(corpus: FakeCorpus, tmp_path: Path) -> None:
+    clip = made_up_clip("train-01", 5, 0)
+    clip.keypoints[0, 0, 0] = np.nan
+    corpus.write(clip, "train")
+    with pytest.raises(DataError, match="train-01: keypoints are not finite"):
+        trained(corpus, tmp_path / "a", changes=("recipe.batch_size=8",))
 
 
 def test_damaged_weights(corpus: FakeCorpus, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import pytest
+import sentencepiece
 import torch
 from fakes import TINY
 
@@ -6,7 +7,7 @@ from slbench.errors import ModelError
 from slbench.modeling.uni_sign.config import LanguageModelConfig
 from slbench.modeling.uni_sign.language import build_language_model, build_tokenizer, sequence_log_likelihoods
 
-CANDIDATES = ["A", "HELLO", "two words", "你好"]
+CANDIDATES = ["A", "HELP", "two words", "你好"]
 
 
 @pytest.fixture(scope="module")
@@ -37,5 +38,22 @@ def test_lm_head_is_trained_apart(model) -> None:
 
 def test_unknown_tokenizer_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ModelError, match="not a local folder"):
+    with pytest.raises(ModelError, match="cannot be loaded, from a folder or the hub"):
         build_tokenizer(str(tmp_path / "nothing"))
+
+
+def test_sentencepiece_tokenizer_from_a_folder(tmp_path) -> None:
+    """mT5's file format (`spiece.model`), against sentencepiece itself; the model is made here."""
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(f"sign number {n} says hello to the world" for n in range(200)))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text), model_prefix=str(tmp_path / "spiece"), vocab_size=50, pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+        minloglevel=2,
+    )  # fmt: skip
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer", "extra_ids": 0}')
+    tokenizer = build_tokenizer(str(tmp_path))
+    pieces = sentencepiece.SentencePieceProcessor(str(tmp_path / "spiece.model"))
+    for sentence in ("hello world", "sign number 17 says hello"):
+        ids = tokenizer(sentence).input_ids
+        assert ids == [*pieces.encode(sentence), 1]
+        assert tokenizer.decode(ids, skip_special_tokens=True) == sentence

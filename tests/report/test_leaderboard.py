@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,9 @@ from fakes import FakeCorpus
 
 from slbench.engine.evaluate import Run, RunRequest
 from slbench.errors import OutputError
+from slbench.files import file_digest
+from slbench.metrics.protocols import get_protocol
+from slbench.records import parse_predictions
 from slbench.report.leaderboard import board_json, board_markdown, board_tables, read_board
 
 
@@ -21,24 +25,58 @@ def edit_record(path: Path, **changes) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def answer_rightly(path: Path, right: int) -> None:
+    """Rewrite a run as if its first so many clips had been answered rightly, scores and digests included."""
+    predictions = path.with_suffix(".predictions.jsonl")
+    lines = [json.loads(line) for line in predictions.read_text().splitlines()]
+    for number, line in enumerate(lines):
+        line["hypothesis"] = line["reference"] if number < right else "?"
+    predictions.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    answers = [p.answer() for p in parse_predictions(predictions.read_text(), "")]
+    scores = [asdict(score) for score in get_protocol("uni-sign", "islr").score("islr", answers)]
+    edit_record(path, scores=scores, predictions_sha256=file_digest(predictions))
+
+
 def complete(results: Path) -> list[Path]:
     return [path for path in sorted(results.rglob("*.json")) if not json.loads(path.read_text())["barred"]]
 
 
 def test_best_score_comes_first(results: Path) -> None:
-    first, second = complete(results)
-    for path, value in ((first, 10.0), (second, 20.0)):
-        score = json.loads(path.read_text())["scores"][0] | {"value": value}
-        edit_record(path, scores=[score])
+    for path, right in zip(complete(results), (3, 6), strict=True):
+        answer_rightly(path, right)
     board = read_board(results)
-    assert [record.scores[0].value for _, records in board.groups() for record in records] == [20.0, 10.0]
+    assert [record.scores[0].value for _, records in board.groups() for record in records] == [50.0, 25.0]
     assert len(list(board_tables(board))) == 1
     markdown = board_markdown(board)
     assert markdown.startswith("## made-up-islr 1.0, test, protocol uni-sign\n")
-    assert markdown.index("| 20.0 |") < markdown.index("| 10.0 |")
+    assert markdown.index("| 50.0 |") < markdown.index("| 25.0 |")
     widths = {line.count("|") for line in markdown.splitlines() if line.startswith("|")}
     assert len(widths) == 1
     assert len(json.loads(board_json(board))[0]["records"]) == 2
+
+
+def test_scores_that_the_predictions_do_not_give_are_not_ranked(results: Path) -> None:
+    path = complete(results)[0]
+    score = json.loads(path.read_text())["scores"][0] | {"value": 99.0}
+    edit_record(path, scores=[score])
+    board = read_board(results)
+    assert len(board.records) == 1
+    assert "does not score what the record says in top1-instance" in dict(board.left_out)[str(path)]
+
+
+def test_a_partial_run_that_hides_it_is_not_ranked(results: Path) -> None:
+    path = next(p for p in results.rglob("*.json") if json.loads(p.read_text())["barred"])
+    edit_record(path, barred=[])
+    board = read_board(results)
+    assert "does not answer all 12 clips" in dict(board.left_out)[str(path)]
+
+
+def test_a_changed_task_of_the_same_name_is_another_board(results: Path) -> None:
+    first, _ = complete(results)
+    edit_record(first, task=json.loads(first.read_text())["task"] | {"digest": "0" * 64})
+    headings = [heading for heading, _ in read_board(results).groups()]
+    assert len(headings) == 2
+    assert all("task and data " in heading for heading in headings)
 
 
 def test_other_splits_are_other_boards(results: Path) -> None:
@@ -59,12 +97,21 @@ def test_a_record_needs_the_predictions_it_was_computed_from(results: Path, what
     if what == "gone":
         predictions.unlink()
     else:
-        predictions.write_text(predictions.read_text().replace("HELLO", "WORLD", 1))
+        predictions.write_text(predictions.read_text().replace("HELP", "WORLD", 1))
     board = read_board(results)
     assert len(board.records) == 1
     assert {"changed": "not the file that was scored", "gone": "are absent"}[what] in dict(board.left_out)[
         str(complete(results)[0])
     ]
+
+
+def test_odd_files_do_not_hide_the_board(results: Path) -> None:
+    folder = complete(results)[0].parent
+    (folder / "folder.json").mkdir()
+    (folder / "link.json").symlink_to(folder / "nowhere")
+    board = read_board(results)
+    assert len(board.records) == 2
+    assert {str(folder / "folder.json"), str(folder / "link.json")} <= set(dict(board.left_out))
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"schema_version": 1, "run": 3}', "\udcff"])

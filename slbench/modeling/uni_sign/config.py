@@ -18,7 +18,7 @@ def _odd(kernel: int) -> int:
 def _template(prompt: str) -> str:
     try:
         prompt.format(language="English")
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, AttributeError, ValueError) as error:
         raise ValueError("only {language} may stand in braces") from error
     return prompt
 
@@ -26,7 +26,7 @@ def _template(prompt: str) -> str:
 class LanguageModelConfig(BaseModel):
     """The text model, an mT5 of any size. Names are those of transformers' `MT5Config`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     tokenizer: str = "google/mt5-base"
     """`byt5` (bytes, needs no file), a folder, or a name on the Hugging Face hub."""
@@ -43,7 +43,7 @@ class LanguageModelConfig(BaseModel):
 class InputConfig(BaseModel):
     """How a clip becomes the network's input. The released code trims and mirrors nothing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     max_length: Size = 256
     """Longest clip in frames; longer ones are sub-sampled."""
@@ -62,16 +62,16 @@ class InputConfig(BaseModel):
 class UniSignConfig(BaseModel):
     """Everything that decides the shape of the network."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     parts: Annotated[tuple[PartName, ...], Field(min_length=1)] = ("body", "left", "right", "face_all")
     """Parts that are looked at; the features of the others are zero. (Merely hiding a part's points would give its
     batch norms constants to divide by, and the hands share theirs.)"""
     point_dim: Size = 64
     """Width of a point after the first linear layer."""
-    spatial_dims: tuple[Size, ...] = (64, 128, 256)
+    spatial_dims: Annotated[tuple[Size, ...], Field(min_length=1)] = (64, 128, 256)
     """Widths of the blocks that look at one frame."""
-    temporal_dims: tuple[Size, ...] = (256, 256, 256)
+    temporal_dims: Annotated[tuple[Size, ...], Field(min_length=1)] = (256, 256, 256)
     """Widths of the blocks that look along time."""
     temporal_kernel: Annotated[Size, AfterValidator(_odd)] = 5
     """Frames a temporal block sees; odd."""

@@ -25,8 +25,8 @@ def build_tokenizer(name: str) -> PreTrainedTokenizerBase:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"tokenizer {name!r} is not a local folder and could not be fetched from the hub: download it once with "
-            f"`hf download {name}`, or name a folder under [config.language_model] tokenizer"
+            f"tokenizer {name!r} cannot be loaded, from a folder or the hub ({str(error).splitlines()[0]}): "
+            f"download it once with `hf download {name}`, or name a folder under [config.language_model] tokenizer"
         ) from error
     return tokenizer
 

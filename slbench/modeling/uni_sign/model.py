@@ -1,5 +1,6 @@
 """Uni-Sign behind the interface of `slbench.modeling.base`: every task is translation."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ class UniSign:
     Config = UniSignConfig
 
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
-        self.config = self.Config.model_validate(config)
+        self.config = self.Config.model_validate_json(json.dumps(config))
         self.setting = setting
         self.tokenizer = build_tokenizer(self.config.language_model.tokenizer)
         self.network = UniSignNetwork(self.config)

@@ -1,0 +1,80 @@
+"""What is checked before a run or a training starts, and who may write."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from slbench import catalog
+from slbench.cards import DatasetCard, TaskCard
+from slbench.data.store import Split
+from slbench.errors import CardError, DataError, OutputError
+
+
+def task_dataset(task: TaskCard) -> DatasetCard:
+    """The task's dataset card.
+
+    Raises:
+        CardError: it is unknown, or lacks a split that the task names.
+    """
+    dataset = catalog.get_dataset(task.dataset, task)
+    missing = [split for split in task.splits if split not in dataset.splits]
+    if missing:
+        raise CardError(
+            f"{task.path}: splits: {dataset.name} has no {', '.join(missing)}; it has {', '.join(dataset.splits)}"
+        )
+    return dataset
+
+
+def check_references(task: TaskCard, split: Split) -> None:
+    """Raise DataError where a clip's gloss is not in the closed vocabulary of an ISLR task."""
+    unknown = sorted({row.gloss for row in split} - set(task.glosses)) if task.glosses else []
+    if unknown:
+        raise DataError(f"{task.path}: glosses: the corpus also has {', '.join(map(repr, unknown[:10]))}")
+
+
+def check_readable(task: TaskCard, split: Split) -> None:
+    """Raise DataError where clips of a split that is trained on could not be read."""
+    errors = [row.error for row in split if row.error is not None]
+    if errors:
+        raise DataError(
+            f"{task.name}: {len(errors)} clips of {split.folder.name} cannot be read:\n" + "\n".join(errors[:10])
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """See whether the folder, or the nearest one above it that is there, can be written; nothing is left behind.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    try:
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise OutputError(f"--output {folder}: cannot be written ({error.strerror}); name another folder") from error
+
+
+@contextmanager
+def only_writer(lock: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; it is gone afterwards, and a killed process holds nothing.
+
+    Raises:
+        OutputError: another process holds it, or it cannot be made.
+    """
+    holder = FileLock(lock, timeout=0)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        holder.acquire()
+    except Timeout as error:
+        raise OutputError(f"{lock.parent}: another process is writing this very run; wait for it to end") from error
+    except OSError as error:
+        raise OutputError(f"{lock.parent}: cannot be written ({error.strerror}); name another --output") from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        holder.release()
