@@ -16,3 +16,12 @@ test:
 
 bench:
     pytest tests/benchmarks/bench_*.py
+
+# The picture in the README, from the committed record.
+picture:
+    python -c "from pathlib import Path; from rich.console import Console; \
+    from slbench.records import parse_record; from slbench.report.tables import run_table; \
+    record = next(Path('results/fingerspelling-islr/uni-sign-mini').glob('*.json')); \
+    console = Console(record=True, width=76, markup=False); \
+    console.print(run_table(parse_record(record.read_text(), str(record)))); \
+    console.save_svg('docs/run.svg', title='slbench run --model uni-sign-mini --task fingerspelling-islr')"
