@@ -16,7 +16,7 @@ from slbench.engine import provenance
 from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal, predictions_text
-from slbench.engine.models import build_model, check_fit, check_weights, code_digest, load_weights, setting_of
+from slbench.engine.models import build_model, check_fit, code_digest, find_checkpoint, load_weights, setting_of
 from slbench.engine.predict import BatchResult, load_batches, predict_batch
 from slbench.engine.stamps import cost, model_stamp, task_stamp
 from slbench.errors import OptionError
@@ -68,12 +68,13 @@ class Run:
         self._check_names()
         self.dataset: DatasetCard = task_dataset(self.task)
         self.protocol = get_protocol(self.task.protocol, self.task.family)
-        check_weights(self.card)
+        checkpoint = find_checkpoint(self.card)
+        self.weights = checkpoint.sha256
         self.device = choose_device(request.device)
         check_writable(request.output)
         make_deterministic(request.seed)
         self.model: Model = build_model(self.card, setting_of(self.task, request.num_beams, request.seed))
-        self.weights = load_weights(self.model, self.card)
+        load_weights(self.model, checkpoint)
         self.model.network.to(self.device).eval()
         self.store: Store = prepare(self.dataset)
         self.split: Split = self.store.split(request.split)

@@ -1,6 +1,7 @@
 """From a model card to a model ready to use."""
 
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -46,7 +47,15 @@ def build_model(card: ModelCard, setting: Setting) -> Model:
     return model
 
 
-def check_weights(card: ModelCard) -> Path:
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of weights that is the one its card describes."""
+
+    path: Path
+    sha256: str
+
+
+def find_checkpoint(card: ModelCard) -> Checkpoint:
     """The card's checkpoint.
 
     Raises:
@@ -63,25 +72,19 @@ def check_weights(card: ModelCard) -> Path:
         raise ModelError(
             f"{path}: sha256 is {digest}, {card.path} says {card.weights.sha256}: the file is damaged or another one"
         )
-    return path
+    return Checkpoint(path, digest)
 
 
-def load_weights(model: Model, card: ModelCard) -> str:
-    """Load the card's checkpoint, strictly; its sha256.
-
-    Raises:
-        ModelError: as `check_weights`, or the checkpoint does not fit the network.
-    """
-    path = check_weights(card)
+def load_weights(model: Model, checkpoint: Checkpoint) -> None:
+    """Load a checkpoint, strictly; raises ModelError where it does not fit the network."""
     try:
-        tensors = load_file(path)
+        tensors = load_file(checkpoint.path)
         names = shared_names(model.network)
         expanded = {name: tensors[owner] for name, owner in names.items() if owner in tensors}
         unknown = {name: tensor for name, tensor in tensors.items() if name not in expanded}
         model.network.load_state_dict(expanded | unknown, strict=True)
     except (RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{path}: does not fit the network of {card.path}: {error}") from error
-    return file_digest(path)
+        raise ModelError(f"{checkpoint.path}: does not fit the network of its card: {error}") from error
 
 
 def shared_names(network: torch.nn.Module) -> dict[str, str]:

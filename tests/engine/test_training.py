@@ -11,7 +11,7 @@ from slbench import catalog
 from slbench.cards import Augmentation, ModelCard
 from slbench.data.augment import augmented
 from slbench.engine.evaluate import Run, RunRequest
-from slbench.engine.models import check_weights, load_weights
+from slbench.engine.models import find_checkpoint, load_weights
 from slbench.engine.train import Epoch
 from slbench.engine.training import TrainingRun, changed_card
 from slbench.errors import DataError, ModelError, OptionError, OutputError
@@ -72,7 +72,7 @@ def test_checkpoint_gives_back_every_tensor(corpus: FakeCorpus) -> None:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(1)
-    load_weights(run.model, run.card)
+    load_weights(run.model, find_checkpoint(run.card))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert network.gcn_modules["left"] is network.gcn_modules["right"]
 
@@ -101,7 +101,7 @@ def test_killed_between_weights_and_card(corpus: FakeCorpus, tmp_path: Path, mon
     monkeypatch.setattr("slbench.engine.training.write_text", dies)
     with pytest.raises(KeyboardInterrupt):
         trained(corpus, tmp_path / "a")
-    check_weights(catalog.get_model(str(tmp_path / "a" / "best.toml")))
+    find_checkpoint(catalog.get_model(str(tmp_path / "a" / "best.toml")))
 
 
 def test_command_on_the_card_can_be_typed(corpus: FakeCorpus, tmp_path: Path) -> None:

@@ -133,3 +133,14 @@ def test_generated_ids(network: UniSignNetwork, prompt: torch.Tensor, clips: lis
             max_new_tokens=24,
         )
     assert ids.tolist() == [GOLDEN["single"][c]["beams4"] for c in clips]
+
+
+def test_parameters_at_the_papers_size() -> None:
+    """587.75 M pose-only: 582.40 M of mT5-base with its untied output layer, and 5.35 M of the pose encoders."""
+    with torch.device("meta"):
+        network = UniSignNetwork(UniSignConfig())
+    count = sum(parameter.numel() for parameter in network.parameters())
+    language = sum(parameter.numel() for parameter in network.mt5_model.parameters())
+    assert round(language / 1e6, 2) == 582.40
+    assert round((count - language) / 1e6, 2) == 5.35
+    assert round(count / 1e6, 2) == 587.75
