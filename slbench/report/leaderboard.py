@@ -13,7 +13,7 @@ from slbench.errors import CardError, OutputError
 from slbench.files import file_digest, text_digest
 from slbench.metrics.protocols import get_protocol
 from slbench.records import RunRecord, parse_predictions, parse_record
-from slbench.report.tables import interval, percent, simple_table
+from slbench.report.tables import interval, is_number, percent, simple_table
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def board_markdown(board: Board) -> str:
     for heading, records in board.groups():
         columns = _columns(records[0])
         lines += [f"## {heading}", "", _markdown_row(columns)]
-        lines.append(_markdown_row(["---:" if "%" in column or "/s" in column else "---" for column in columns]))
+        lines.append(_markdown_row(["---:" if is_number(column) else "---" for column in columns]))
         lines += [_markdown_row(_cells(record)) for record in records]
         lines += ["", *(f"- {note}" for note in records[0].notes), ""]
     return "\n".join(lines)

@@ -21,11 +21,16 @@ def interval(score: ScoreStamp) -> str:
     return f"{score.low:.1f} – {score.high:.1f}"
 
 
+def is_number(column: str) -> bool:
+    """Whether a column's values are numbers, which are set to the right."""
+    return column.endswith("%") or column.startswith("clips")
+
+
 def simple_table(title: str | None, columns: Sequence[str]) -> Table:
-    """A table without clutter; columns of numbers (headed with a unit or a %) are set to the right."""
+    """A table without clutter; names are never broken into lines."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for column in columns:
-        number = column.endswith("%") or "/s" in column
+        number = is_number(column)
         table.add_column(column, justify="right" if number else "left", no_wrap=number or column in NAMES)
     return table
 
