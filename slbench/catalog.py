@@ -140,16 +140,27 @@ def get_dataset(name: str, task: TaskCard | None = None) -> DatasetCard:
 
 
 def find(name: str) -> Card:
-    """The card of any kind with this name.
+    """The card of any kind with this name, or in the file of this path.
 
     Raises:
         CardError: no kind has it.
     """
+    if name.endswith(".toml"):
+        return read_card(Path(name), _kind_of_values(Path(name)))
     for card_type in CARD_TYPES:
         if name in names(card_type):
             return get(name, card_type)
     everything = sorted({listing.name for listing in listings()})
     raise CardError(f"there is no task, model or dataset {name!r}{_near(name, everything)}")
+
+
+def _kind_of_values(path: Path) -> type[Card]:
+    """What a file of any name is a card of: only models have an implementation and only datasets a reader."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return TaskCard  # reading it says what is wrong
+    return ModelCard if "implementation" in values else DatasetCard if "reader" in values else TaskCard
 
 
 def _unknown(name: str, card_type: type[Card]) -> str:

@@ -26,6 +26,8 @@ def leaderboard(
     from slbench.report.leaderboard import board_json, board_markdown, board_tables, read_board
 
     board = read_board(results)
+    if not board.records:
+        errors().print(f"no complete run under {results} (looked for <task>/<model>/<run>.json)", soft_wrap=True)
     match output_format:
         case Format.table:
             for table in board_tables(board):

@@ -40,8 +40,12 @@ def run(
         )
     for journal in planned.other_journals():
         errors().print(f"not continued, it was made by other code: {journal}", style="yellow", soft_wrap=True)
+    earlier = None if fresh else planned.earlier_predictions()
     with stoppable("the same command continues"), clip_progress() as report:
         record = planned.execute(report)
+    if earlier is not None:
+        same = "the same" if earlier == record.predictions_sha256 else "OTHER"
+        errors().print(f"replaced an earlier run; it had {same} predictions")
     out().print(run_table(record))
     out().print(f"record       {planned.record_path}\npredictions  {planned.predictions_path}", soft_wrap=True)
     if record.failed:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A task, model or dataset.")],
+    name: Annotated[str, typer.Argument(help="A task, model or dataset, or a card's .toml file.")],
 ) -> None:
     """Show a card: everything on it, where it is, whether its data is prepared and where to get it."""
     from slbench import catalog

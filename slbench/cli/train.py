@@ -14,7 +14,7 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of [recipe] or [config], e.g. recipe.epochs=5."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the card, e.g. recipe.epochs=5."),
     ] = None,
 ) -> None:
     """Train a model from scratch by the recipe on its card; same seed, same machine: same weights."""

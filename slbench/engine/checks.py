@@ -32,7 +32,11 @@ def check_references(task: TaskCard, split: Split) -> None:
     """Raise DataError where a clip's gloss is not in the closed vocabulary of an ISLR task."""
     unknown = sorted({row.gloss for row in split} - set(task.glosses)) if task.glosses else []
     if unknown:
-        raise DataError(f"{task.path}: glosses: the corpus also has {', '.join(map(repr, unknown[:10]))}")
+        some = ", ".join(map(repr, unknown[:10])) + (", ..." if len(unknown) > 10 else "")
+        raise DataError(
+            f"{task.path}: glosses: {split.folder.name} also has {some} ({len(unknown)} in all); "
+            "a task's vocabulary must hold every gloss of its splits"
+        )
 
 
 def check_readable(task: TaskCard, split: Split) -> None:

@@ -1,6 +1,7 @@
 """The one place that makes PyTorch repeatable."""
 
 import os
+import re
 
 import torch
 
@@ -29,10 +30,10 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise OptionError(f"--device {name}: there is no such device; use auto, cpu, mps, cuda or cuda:N")
     try:
         device = torch.device(name)
-        if device.type not in ("cpu", "cuda", "mps"):
-            raise RuntimeError("only cpu, cuda and mps compute")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

@@ -1,5 +1,6 @@
 """One model on one task: from names to a record, surviving a kill at any moment."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,7 +21,7 @@ from slbench.engine.models import build_model, check_fit, code_digest, find_chec
 from slbench.engine.predict import BatchResult, load_batches, predict_batch
 from slbench.engine.stamps import cost, model_stamp, task_stamp
 from slbench.errors import OptionError
-from slbench.files import text_digest, write_text
+from slbench.files import file_digest, text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
 from slbench.records import Options, RunRecord, ScoreStamp
@@ -86,6 +87,9 @@ class Run:
             value = getattr(request, option)
             if value is not None and value < least:
                 raise OptionError(f"--{option.replace('_', '-')} {value}: must be at least {least}")
+        most = 4 * (os.cpu_count() or 1)
+        if request.workers > most:
+            raise OptionError(f"--workers {request.workers}: must be at most {most}, four a core")
         if request.seed >= 1 << 63:
             raise OptionError(f"--seed {request.seed}: must be below 2^63")
         if request.precision not in PRECISIONS:
@@ -113,7 +117,7 @@ class Run:
             "model": self.card.digest(),
             "weights": self.weights,
             "split": request.split,
-            "limit": request.limit,
+            "limit": len(self.wanted) if len(self.wanted) < len(self.split) else None,
             "num_beams": request.num_beams,
             "precision": request.precision,
             "device": provenance.accelerator(self.device) or self.device.type,
@@ -146,6 +150,10 @@ class Run:
     def record_path(self) -> Path:
         """The record."""
         return self.folder / f"{self.name}.json"
+
+    def earlier_predictions(self) -> str | None:
+        """sha256 of the predictions of the same run that are there already and will be replaced."""
+        return file_digest(self.predictions_path) if self.predictions_path.is_file() else None
 
     @property
     def predictions_path(self) -> Path:
@@ -252,6 +260,8 @@ class Run:
         reasons = []
         if len(self.wanted) < len(self.split):
             reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
+        if self.request.split == "train":
+            reasons.append("--split train: models learn from it")
         if failed:
             reasons.append(f"{failed} of {len(self.wanted)} clips failed")
         return tuple(reasons)

@@ -41,11 +41,11 @@ class Journal:
         try:
             header, results = _FINGERPRINT.validate_json(lines[0]), [_BATCH.validate_json(line) for line in lines[1:]]
         except ValidationError as error:
-            raise OutputError(f"{self.path}: is damaged; delete it to start again") from error
+            raise OutputError(f"{self.path}: is damaged; start again with --fresh") from error
         made = [prediction for result in results for prediction in result.predictions]
         foreign = [prediction.id for prediction in made if references.get(prediction.id) != prediction.reference]
         if header != self.fingerprint or foreign or len({prediction.id for prediction in made}) < len(made):
-            raise OutputError(f"{self.path}: is not of this run; delete it to start again")
+            raise OutputError(f"{self.path}: is not of this run; start again with --fresh")
         return results
 
     def open(self, results: list[BatchResult]) -> None:

@@ -84,7 +84,12 @@ def load_weights(model: Model, checkpoint: Checkpoint) -> None:
         unknown = {name: tensor for name, tensor in tensors.items() if name not in expanded}
         model.network.load_state_dict(expanded | unknown, strict=True)
     except (RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{checkpoint.path}: does not fit the network of its card: {error}") from error
+        lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        raise ModelError(
+            f"{checkpoint.path}: does not fit the network of its card: {lines[0]}{more}; "
+            "undo the change of [config], or train again"
+        ) from error
 
 
 def shared_names(network: torch.nn.Module) -> dict[str, str]:

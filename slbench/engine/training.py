@@ -63,12 +63,14 @@ class TrainingRun:
         digest = ""
         for event in self.trainer.run():
             if isinstance(event, Epoch):
-                last = self._save("last")
-                digest = self._save("best") if event.best else digest or last
+                when = f"epoch {event.epoch} of {self.card.recipe.epochs}"
+                self._save("last", when)
+                if event.best:
+                    digest = self._save("best", f"{when}, the best on dev")
             report(event)
         return digest
 
-    def _save(self, name: str) -> str:
+    def _save(self, name: str, when: str) -> str:
         """Write <name>-<digest>.safetensors, then the card <name>.toml that names it, then drop older weights.
 
         The card always names a whole file: a kill at any moment leaves the older pair or the newer.
@@ -81,10 +83,10 @@ class TrainingRun:
             file=path.name,
             sha256=digest,
             command=self.command,
-            trained_on=f"{self.task.name} {self.task.version}, train; chosen on dev",
+            trained_on=f"{self.task.name} {self.task.version}, train; {when}",
             seed=self.seed,
         )
-        card = self.card.model_copy(update={"weights": weights})
+        card = self.card.model_copy(update={"weights": weights, "notes": ()})
         write_text(self.output / f"{name}.toml", tomli_w.dumps(card.model_dump(mode="json", exclude_none=True)))
         for old in older - {path}:
             old.unlink()
@@ -112,7 +114,10 @@ def changed_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
     try:
         changed = ModelCard.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        faults = [f"--set {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        faults = [
+            f"--set {'.'.join(map(str, e['loc']))}: {'unknown key' if e['type'] == 'extra_forbidden' else e['msg']}"
+            for e in error.errors()
+        ]
         raise OptionError("\n".join(faults)) from error
     changed._path = card.path  # noqa: SLF001 - a copy of the card keeps its place
     return changed

@@ -63,10 +63,14 @@ def read_board(folder: Path) -> Board:
     """
     if not folder.is_dir():
         raise OutputError(f"--results {folder}: there is no such folder; `slbench run` makes one")
-    records, left_out = [], []
+    records: list[RunRecord] = []
+    left_out = [
+        (str(path), "unfinished; the command that began it continues it")
+        for path in sorted(folder.glob("*/*/*.journal.jsonl"))
+    ]
     for path in sorted(folder.glob("*/*/*.json")):
         try:
-            record = parse_record(path.read_text(encoding="utf-8"), str(path))
+            record = parse_record(path.read_text(encoding="utf-8"), path.name)
             reasons = _reasons(record, path.with_suffix(".predictions.jsonl"))
         except (OutputError, CardError, UnicodeDecodeError, OSError) as error:
             left_out.append((str(path), str(error)))
@@ -86,7 +90,7 @@ def _reasons(record: RunRecord, predictions: Path) -> list[str]:
         return [f"its predictions {predictions.name} are absent"]
     if file_digest(predictions) != record.predictions_sha256:
         return [f"{predictions.name} is not the file that was scored"]
-    answered = parse_predictions(predictions.read_text(encoding="utf-8"), str(predictions))
+    answered = parse_predictions(predictions.read_text(encoding="utf-8"), predictions.name)
     if len({p.id for p in answered}) < record.task.clips or any(p.error for p in answered) or record.failed:
         return [f"{predictions.name} does not answer all {record.task.clips} clips"]
     protocol = get_protocol(record.protocol, record.task.family)
@@ -113,11 +117,16 @@ def _columns(record: RunRecord) -> tuple[str, ...]:
 
 
 def board_tables(board: Board) -> Iterator[Table]:
-    """A table a board, for a terminal."""
+    """A table a board, for a terminal of 80 columns; what all rows share stands in the heading and below."""
     for heading, records in board.groups():
-        table = simple_table(heading, _columns(records[0]))
+        title = f"{heading}, {records[0].scores[0].name}"
+        table = simple_table(title, ("model", "%", "95 % interval", "clips", "weights", "run"))
         for record in records:
-            table.add_row(*_cells(record))
+            score, weights = record.scores[0], record.model.weights_sha256[:8]
+            table.add_row(record.model.name, percent(score), interval(score), str(score.samples), weights, record.run)
+        poses = sorted({record.task.pose_source for record in records})
+        table.caption = "\n".join([*records[0].notes, f"Poses: {'; '.join(poses)}."])
+        table.caption_justify = "left"
         yield table
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from slbench.records import RunRecord, ScoreStamp
 
-NAMES = ("name", "key", "score", "model", "run")
+NAMES = ("name", "key", "score", "model", "run", "95 % interval", "weights")
 """Columns that are never broken into lines."""
 
 
@@ -31,7 +31,9 @@ def simple_table(title: str | None, columns: Sequence[str]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for column in columns:
         number = is_number(column)
-        table.add_column(column, justify="right" if number else "left", no_wrap=number or column in NAMES)
+        table.add_column(
+            column, justify="right" if number else "left", no_wrap=number or column in NAMES, overflow="fold"
+        )
     return table
 
 

@@ -55,6 +55,12 @@ def test_a_run_ends_with_a_table_and_a_record(corpus: FakeCorpus, tmp_path: Path
         assert word in done.stdout
     record = next((tmp_path / "out").rglob("*.json"))
     assert str(record) in done.stdout
+    again = slbench(*corpus.arguments(tmp_path / "out"), "--batch-size", "3")
+    assert "it had the same predictions" in again.stderr
+    table = slbench("leaderboard", "--results", str(tmp_path / "out"), COLUMNS="80").stdout
+    assert max(map(len, table.splitlines())) <= 80
+    assert "…" not in table
+    assert record.stem in table
     shown = slbench("leaderboard", "--results", str(tmp_path / "out"), "--format", "json")
     assert json.loads(shown.stdout)[0]["records"][0] == json.loads(record.read_text())
 
@@ -125,6 +131,17 @@ def test_show_tells_about_the_data(corpus: FakeCorpus) -> None:
     assert "not prepared yet" in done.stdout
     assert 'pip install "slbench[demo]"' in done.stdout
     assert "left-handed" in done.stdout
+
+
+def test_show_takes_a_file(corpus: FakeCorpus) -> None:
+    for path, kind in ((corpus.model_path, "model"), (corpus.task_path, "task"), (corpus.dataset_path, "dataset")):
+        assert f"{kind} " in slbench("show", str(path)).stdout.splitlines()[0]
+
+
+def test_an_empty_folder_says_so(tmp_path: Path) -> None:
+    done = slbench("leaderboard", "--results", str(tmp_path))
+    assert done.returncode == 0
+    assert "no complete run under" in done.stderr
 
 
 def test_a_broken_card_is_named_with_file_and_key(corpus: FakeCorpus, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_tampered_journal_is_refused(corpus: FakeCorpus, tmp_path: Path, old: 
     content = run.journal.path.read_bytes()
     assert old in content
     run.journal.path.write_bytes(content.replace(old, new))
-    with pytest.raises(OutputError, match="delete it to start again"):
+    with pytest.raises(OutputError, match="start again with --fresh"):
         run.execute()
 
 
@@ -191,7 +191,7 @@ def test_answers_that_are_not_numbers_are_failures(corpus: FakeCorpus, tmp_path:
 
 def test_references_outside_the_vocabulary(corpus: FakeCorpus, tmp_path: Path) -> None:
     corpus.edit_card(corpus.task_path, '"WORLD"', '"MOON"')
-    with pytest.raises(DataError, match="the corpus also has 'WORLD'"):
+    with pytest.raises(DataError, match=r"test also has 'WORLD' \(1 in all\)"):
         Run(request(corpus, tmp_path))
 
 
@@ -247,7 +247,12 @@ def test_limit_bars_the_run(corpus: FakeCorpus, tmp_path: Path) -> None:
     record = Run(request(corpus, tmp_path, limit=5)).execute()
     assert record.scores[0].samples == 5
     assert record.barred == ("--limit: 5 of 12 clips",)
+    assert Run(request(corpus, tmp_path, limit=99)).name == Run(request(corpus, tmp_path)).name
     assert Run(request(corpus, tmp_path, limit=99)).execute().barred == ()
+
+
+def test_the_train_split_is_barred(corpus: FakeCorpus, tmp_path: Path) -> None:
+    assert Run(request(corpus, tmp_path, split="train")).execute().barred == ("--split train: models learn from it",)
 
 
 @pytest.mark.parametrize(
@@ -259,11 +264,12 @@ def test_limit_bars_the_run(corpus: FakeCorpus, tmp_path: Path) -> None:
         ({"num_beams": 0}, "--num-beams 0"),
         ({"seed": -1}, "--seed -1"),
         ({"seed": 1 << 63}, "must be below 2"),
-        ({"device": "meta"}, "--device meta: not available here"),
+        ({"device": "meta"}, "--device meta: there is no such device"),
         ({"split": "validation"}, "has the splits train, dev, test"),
         ({"precision": "int8"}, "float32, bfloat16, float16"),
         ({"device": "cuda:7"}, "--device cuda:7: not available here"),
-        ({"device": "warp"}, "--device warp: not available here"),
+        ({"device": "warp"}, "--device warp: there is no such device"),
+        ({"workers": 10_000}, "--workers 10000: must be at most"),
     ],
 )
 def test_impossible_options(corpus: FakeCorpus, tmp_path: Path, changes, message) -> None:

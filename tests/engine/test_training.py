@@ -63,6 +63,7 @@ def test_best_is_kept_apart_from_last(corpus: FakeCorpus, tmp_path: Path) -> Non
     assert len([name for name in written if name.endswith(".safetensors")]) == 2
     last = tomllib.loads((tmp_path / "last.toml").read_text())["weights"]["sha256"]
     assert (last == best) == epochs[-1].best
+    assert tomllib.loads((tmp_path / "last.toml").read_text())["weights"]["trained_on"].endswith("train; epoch 2 of 2")
 
 
 def test_checkpoint_gives_back_every_tensor(corpus: FakeCorpus) -> None:
