@@ -7,7 +7,7 @@ from rich.table import Table
 
 from slbench.records import RunRecord, ScoreStamp
 
-NAMES = ("name", "key", "score", "model", "run", "95 % interval", "weights")
+NAMES = ("name", "dataset", "key", "score", "model", "run", "95 % interval", "weights")
 """Columns that are never broken into lines."""
 
 
