@@ -194,28 +194,20 @@ def read_card(path: Path, card_type: type[CardT]) -> CardT:
     Raises:
         CardError: listing every fault with its file and key.
     """
-    card, faults = check_card(path, card_type)
-    if card is None:
-        raise CardError("\n".join(faults))
-    return card
-
-
-def check_card(path: Path, card_type: type[CardT]) -> tuple[CardT | None, list[str]]:
-    """The card, or None and all its faults, one line each with file and key."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         card = card_type.model_validate_json(json.dumps(values, default=str))
     except OSError as error:
-        return None, [f"{path}: cannot be read ({error.strerror})"]
+        raise CardError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return None, [f"{path}: is not valid TOML ({error})"]
+        raise CardError(f"{path}: is not valid TOML ({error})") from error
     except ValidationError as error:
-        return None, [_fault(path, card_type, dict(detail)) for detail in error.errors()]
+        raise CardError("\n".join(_fault(path, card_type, dict(detail)) for detail in error.errors())) from error
     card._path = path  # noqa: SLF001 - the private attribute is ours
-    missing = card.missing_files()
-    return (
-        (None, [f"{path}: {key}: there is no file {file}" for key, file in missing.items()]) if missing else (card, [])
-    )
+    missing = [f"{path}: {key}: there is no file {file}" for key, file in card.missing_files().items()]
+    if missing:
+        raise CardError("\n".join(missing))
+    return card
 
 
 def _fault(path: Path, card_type: type[Card], detail: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ The docstring under each field is the schema's documentation. `SCHEMA_VERSION` r
 field changes its meaning or is removed.
 """
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -162,6 +164,12 @@ class RunRecord(Frozen):
     predictions_sha256: str
     cost: Cost
     environment: Environment
+
+
+def predictions_text(predictions: Sequence[Prediction]) -> str:
+    """A prediction file: one JSON object a line, absent fields left out."""
+    lines = [json.dumps(p.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for p in predictions]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def parse_predictions(text: str, place: str) -> list[Prediction]:

@@ -10,7 +10,15 @@ from filelock import FileLock, Timeout
 from slbench import catalog
 from slbench.cards import DatasetCard, TaskCard
 from slbench.data.store import Split
-from slbench.errors import CardError, DataError, OutputError
+from slbench.errors import CardError, DataError, OptionError, OutputError
+
+
+def check_seed(seed: int) -> None:
+    """Raise OptionError for a seed that a generator cannot take."""
+    if seed < 0:
+        raise OptionError(f"--seed {seed}: must be at least 0")
+    if seed >= 1 << 63:
+        raise OptionError(f"--seed {seed}: must be below 2^63")
 
 
 def task_dataset(task: TaskCard) -> DatasetCard:

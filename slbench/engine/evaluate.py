@@ -14,9 +14,9 @@ from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.store import Split, Store, prepare
 from slbench.engine import provenance
-from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset
+from slbench.engine.checks import check_references, check_seed, check_writable, only_writer, task_dataset
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
-from slbench.engine.journal import Fingerprint, Journal, predictions_text
+from slbench.engine.journal import Fingerprint, Journal
 from slbench.engine.models import build_model, check_fit, code_digest, find_checkpoint, load_weights, setting_of
 from slbench.engine.predict import BatchResult, load_batches, predict_batch
 from slbench.engine.stamps import cost, model_stamp, task_stamp
@@ -24,7 +24,7 @@ from slbench.errors import OptionError
 from slbench.files import file_digest, text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
-from slbench.records import Options, RunRecord, ScoreStamp
+from slbench.records import Options, RunRecord, ScoreStamp, predictions_text
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,14 @@ class Run:
 
     def _check_numbers(self) -> None:
         request = self.request
-        for option, least in (("batch_size", 1), ("workers", 0), ("num_beams", 1), ("limit", 1), ("seed", 0)):
+        for option, least in (("batch_size", 1), ("workers", 0), ("num_beams", 1), ("limit", 1)):
             value = getattr(request, option)
             if value is not None and value < least:
                 raise OptionError(f"--{option.replace('_', '-')} {value}: must be at least {least}")
         most = 4 * (os.cpu_count() or 1)
         if request.workers > most:
             raise OptionError(f"--workers {request.workers}: must be at most {most}, four a core")
-        if request.seed >= 1 << 63:
-            raise OptionError(f"--seed {request.seed}: must be below 2^63")
+        check_seed(request.seed)
         if request.precision not in PRECISIONS:
             raise OptionError(f"--precision {request.precision}: known are {', '.join(PRECISIONS)}")
 
@@ -185,13 +184,14 @@ class Run:
 
     def _execute(self, report: Callable[[Progress], None]) -> RunRecord:
         results = [] if self.request.fresh else self.journal.resume(self._references())
-        resumed = sum(len(result.predictions) for result in results)
+        resumed = done = sum(len(result.predictions) for result in results)
         self.journal.open(results)
         report(Progress(resumed, len(self.wanted), resumed))
         for result in self._answer(results):
             self.journal.append(result)
             results.append(result)
-            report(Progress(sum(len(r.predictions) for r in results), len(self.wanted), resumed))
+            done += len(result.predictions)
+            report(Progress(done, len(self.wanted), resumed))
         record = self._finish(results, resumed)
         self.journal.remove()
         return record

@@ -10,7 +10,6 @@ from pydantic import TypeAdapter, ValidationError
 from slbench.engine.predict import BatchResult
 from slbench.errors import OutputError
 from slbench.files import write_text
-from slbench.records import Prediction
 
 Fingerprint = dict[str, str | int | None]
 """Everything that decides a prediction; runs that differ in it are not mixed."""
@@ -68,9 +67,3 @@ class Journal:
     def remove(self) -> None:
         """The run is finished; its journal goes."""
         self.path.unlink(missing_ok=True)
-
-
-def predictions_text(predictions: list[Prediction]) -> str:
-    """A prediction file: one JSON object a line, absent fields left out."""
-    lines = [json.dumps(p.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for p in predictions]
-    return "".join(f"{line}\n" for line in lines)

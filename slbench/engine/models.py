@@ -1,6 +1,7 @@
 """From a model card to a model ready to use."""
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +110,18 @@ def save_weights(network: torch.nn.Module, path: Path) -> str:
 def code_digest(model: Model) -> str:
     """sha256 of the file that defines the model's class."""
     return file_digest(Path(inspect.getfile(type(model))))
+
+
+def device_of(model: Model) -> torch.device:
+    """Where the model's network is."""
+    return next(model.network.parameters()).device
+
+
+def autocast(model: Model, precision: torch.dtype) -> AbstractContextManager[object]:
+    """What a forward pass of this precision runs in; weights stay as they are."""
+    if precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(device_of(model).type, precision)
 
 
 def count_parameters(network: torch.nn.Module) -> int:

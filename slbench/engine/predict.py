@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from slbench.cards import TaskCard
 from slbench.data.batching import length_buckets
 from slbench.data.clip import Clip
 from slbench.data.store import Split
+from slbench.engine.models import autocast, device_of
 from slbench.errors import ClipError
 from slbench.modeling.base import Inputs, Model, Output
 from slbench.records import Prediction, Ranked
@@ -91,7 +91,7 @@ def predict_batch(
 
 def _answer(model: Model, inputs: list[Inputs], precision: torch.dtype, seconds: dict[str, float]) -> list[Output]:
     """The model's outputs; the time of each stage goes into `seconds`."""
-    with torch.inference_mode(), _autocast(model, precision):
+    with torch.inference_mode(), autocast(model, precision):
         start = time.perf_counter()
         encoded = model.encode(inputs)
         seconds["encode"] = _since(start, model)
@@ -113,14 +113,8 @@ def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str
     return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k)
 
 
-def _autocast(model: Model, precision: torch.dtype) -> AbstractContextManager[object]:
-    if precision == torch.float32:
-        return nullcontext()
-    return torch.autocast(next(model.network.parameters()).device.type, precision)
-
-
 def _since(start: float, model: Model) -> float:
-    device = next(model.network.parameters()).device
+    device = device_of(model)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - start

@@ -12,6 +12,7 @@ from slbench.cards import Recipe, TaskCard
 from slbench.data.augment import augmented
 from slbench.data.store import Split
 from slbench.engine.determinism import PRECISIONS
+from slbench.engine.models import autocast
 from slbench.engine.predict import load_batches, predict_batch
 from slbench.errors import ClipError, DataError, ModelError
 from slbench.metrics.base import Score
@@ -93,7 +94,7 @@ class Trainer:
         self.model.network.train()
         inputs = [self._input(index, epoch) for index in batch]
         targets = [self.task.target(row.text, row.gloss) for row in (self.train_split[index] for index in batch)]
-        with torch.autocast(self._device.type, PRECISIONS[self.recipe.precision], self.recipe.precision != "float32"):
+        with autocast(self.model, PRECISIONS[self.recipe.precision]):
             loss = self.model.loss(inputs, targets)
         self._check_finite(loss, batch)
         self.optimizer.zero_grad()
@@ -120,10 +121,6 @@ class Trainer:
             raise ModelError(
                 f"the loss is {loss.item()} for clips {clips}: lower recipe.learning_rate, or look at these clips"
             )
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.model.network.parameters()).device
 
     def _dev_score(self) -> Score:
         """The first metric of the task's protocol on the dev split."""

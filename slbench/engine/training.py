@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from slbench import catalog
 from slbench.cards import ModelCard, TaskCard, Weights
 from slbench.data.store import prepare
-from slbench.engine.checks import check_readable, check_writable, task_dataset
+from slbench.engine.checks import check_readable, check_seed, check_writable, task_dataset
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.models import build_model, check_fit, save_weights, setting_of
 from slbench.engine.train import Epoch, Step, Trainer
@@ -31,8 +31,7 @@ class TrainingRun:
     def __init__(
         self, model: str, task: str, output: Path, seed: int = 0, device: str = "auto", changes: Sequence[str] = ()
     ) -> None:
-        if not 0 <= seed < 1 << 63:
-            raise OptionError(f"--seed {seed}: must be at least 0 and below 2^63")
+        check_seed(seed)
         self.task: TaskCard = catalog.get_task(task)
         self.card = changed_card(catalog.get_model(model), changes)
         check_fit(self.card, self.task)
