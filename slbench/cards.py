@@ -44,8 +44,11 @@ class Card(Frozen):
         return self._path
 
     def digest(self) -> str:
-        """sha256 over the card's values; layout and comments do not count."""
-        values = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        """sha256 over the values that differ from their defaults; layout and comments do not count.
+
+        So a key that is added to the schema leaves the digests of older cards as they were.
+        """
+        values = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(values.encode()).hexdigest()
 
     def missing_files(self) -> dict[str, Path]:
@@ -75,6 +78,8 @@ class DatasetCard(Card):
     """Class that reads the official layout."""
     splits: dict[str, Positive]
     """Clips of each split."""
+    composed: bool = False
+    """Whether the clips are put together from recordings of parts, and so are not real signing."""
     defects: tuple[str, ...] = ()
     """What is known to be wrong with the recordings or their labels."""
 

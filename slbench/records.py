@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from slbench.cards import Family, Frozen
 from slbench.errors import OutputError
-from slbench.metrics.base import Answer
+from slbench.metrics.base import Answer, Better
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -60,6 +60,8 @@ class TaskStamp(Frozen):
     """sha256 over names and digests of all source files."""
     pose_source: str
     """Which estimator made the keypoints."""
+    composed: bool = False
+    """Whether the clips were put together from recordings of parts."""
 
 
 class ModelStamp(Frozen):
@@ -99,6 +101,8 @@ class ScoreStamp(Frozen):
     samples: int
     signature: str
     """Everything that changes the number."""
+    better: Better = "higher"
+    """Which of two values is the better one."""
 
 
 class Cost(Frozen):

@@ -1,7 +1,7 @@
 """A made-up corpus on disk, its reader and its cards."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -51,8 +51,8 @@ class FakeReader:
 
     folder = property(lambda self: Path(os.environ["FAKE_CORPUS"]) / "clips")
 
-    def sources(self) -> Iterable[Path]:
-        return sorted(self.folder.rglob("*.npz"))
+    def sources(self) -> dict[str, Path]:
+        return {path.relative_to(self.folder).as_posix(): path for path in sorted(self.folder.rglob("*.npz"))}
 
     def entries(self, split: str) -> Iterator[Entry]:
         for number, path in enumerate(sorted((self.folder / split).glob("*.npz"))):

@@ -136,14 +136,10 @@ def source_digests(card: DatasetCard, reader: Reader) -> dict[str, str]:
         MissingExtraError, DataError: the corpus is not here.
     """
     try:
-        sources = sorted(reader.sources())
+        sources = sorted(reader.sources().items())
         if not sources:
             raise DataError(f"{card.name}: there are no files; get the corpus as its card says: {card.obtain}")
-        base = Path(os.path.commonpath([source.parent for source in sources]))
-        return {
-            source.relative_to(base).as_posix(): file_digest(source) if source.is_file() else "absent"
-            for source in sources
-        }
+        return {name: file_digest(path) if path.is_file() else "absent" for name, path in sources}
     except OSError as error:
         raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
 

@@ -26,6 +26,7 @@ def task_stamp(task: TaskCard, dataset: DatasetCard, store: Store, split: str, c
         dataset=dataset.name,
         data_digest=store.data_digest,
         pose_source=dataset.pose_source,
+        composed=dataset.composed,
     )
 
 

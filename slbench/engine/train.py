@@ -49,7 +49,7 @@ class Trainer:
         self.model, self.task, self.recipe, self.seed = model, task, recipe, seed
         self.train_split, self.dev_split = train, dev
         self.steps = max(1, len(train) // recipe.batch_size)
-        self.best = -math.inf
+        self.best: Score | None = None
         self.average: AveragedModel | None = None
         if recipe.average:
             keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
@@ -74,8 +74,8 @@ class Trainer:
                 losses.append(self._optimise(batch, epoch))
                 yield Step(epoch, step, self.steps, losses[-1])
             score = self._dev_score()
-            best = score.value > self.best
-            self.best = max(score.value, self.best)
+            best = score.beats(self.best)
+            self.best = score if best else self.best
             yield Epoch(epoch, float(np.mean(losses)), score, best)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slbench.metrics.base import Answer, Statistics
+from slbench.metrics.base import Answer, Better, Statistics
 
 
 def hits(answers: Sequence[Answer], top: int) -> Statistics:
@@ -22,6 +22,8 @@ def hits(answers: Sequence[Answer], top: int) -> Statistics:
 
 class InstanceAccuracy:
     """Share of clips that are right. Statistics: hit, count."""
+
+    better: Better = "higher"
 
     def __init__(self, top: int = 1) -> None:
         self.top = top
@@ -46,6 +48,8 @@ class ClassAccuracy:
 
     Statistics: for each class (sorted) its hits, then for each class its count.
     """
+
+    better: Better = "higher"
 
     def __init__(self, top: int = 1) -> None:
         self.top = top

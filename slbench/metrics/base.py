@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from slbench.version import __version__
 
 Statistics = NDArray[np.float64]
+Better = Literal["higher", "lower"]
+"""Which of two scores of a metric is the better one."""
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -33,12 +35,20 @@ class Score:
     high: float
     samples: int
     signature: str
+    better: Better = "higher"
+
+    def beats(self, other: "Score | None") -> bool:
+        """Whether this score is better than another of the same metric, or the first one."""
+        if other is None:
+            return True
+        return self.value > other.value if self.better == "higher" else self.value < other.value
 
 
 class Metric(Protocol):
     """Statistics are summed over samples and reduced, so a resampled corpus is only another sum."""
 
     name: str
+    better: Better
 
     def statistics(self, answers: Sequence[Answer]) -> Statistics:
         """(n, k): sufficient statistics of each sample."""
@@ -61,7 +71,7 @@ def score(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> Score:
     value = float(metric.reduce(statistics.sum(axis=0)))
     low, high = interval(metric.reduce(resampled_totals(statistics, seed)))
     signature = f"{metric.signature()}|ci:bootstrap-{RESAMPLES}|seed:{seed}|version:{__version__}"
-    return Score(metric.name, value, low, high, len(answers), signature)
+    return Score(metric.name, value, low, high, len(answers), signature, metric.better)
 
 
 def resampled_totals(statistics: Statistics, seed: int, resamples: int = RESAMPLES) -> Statistics:

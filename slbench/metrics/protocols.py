@@ -1,7 +1,7 @@
 """Scoring protocols, as a table: who scores what how."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slbench.cards import Family
 from slbench.errors import CardError
@@ -20,7 +20,7 @@ class Protocol:
     def score(self, family: Family, answers: Sequence[Answer]) -> list[Score]:
         """Every metric's score; signatures begin with the protocol's name."""
         scores = [score(metric, answers) for metric in self.metrics[family]]
-        return [Score(s.name, s.value, s.low, s.high, s.samples, f"protocol:{self.name}|{s.signature}") for s in scores]
+        return [replace(score, signature=f"protocol:{self.name}|{score.signature}") for score in scores]
 
 
 PROTOCOLS: dict[str, Protocol] = {

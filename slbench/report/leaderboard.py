@@ -52,7 +52,8 @@ def _identity(record: RunRecord) -> str:
 
 
 def _rank(record: RunRecord) -> tuple[float, str, str]:
-    return -record.scores[0].value, record.model.name, record.run
+    score = record.scores[0]
+    return score.value if score.better == "lower" else -score.value, record.model.name, record.run
 
 
 def read_board(folder: Path) -> Board:

@@ -1,6 +1,6 @@
 """What a reader is: the official files of a corpus, and the clips in them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,8 +27,10 @@ class Entry:
 class Reader(Protocol):
     """A corpus on disk. Built without arguments, from the "module:Class" on the dataset card."""
 
-    def sources(self) -> Iterable[Path]:
-        """The files that everything is read from; the store is rebuilt when they change.
+    def sources(self) -> Mapping[str, Path]:
+        """The files that everything is read from, by a name that is the same on every machine.
+
+        The store is rebuilt when they change, and their digests are the data's digest.
 
         Raises:
             MissingExtraError, DataError: the corpus is not here; the message says how to get it.

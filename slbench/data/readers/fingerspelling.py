@@ -7,7 +7,7 @@ They are read in place. `index.csv` also lists French letters that have no file,
 
 import csv
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -52,9 +52,10 @@ class FingerspellingReader:
         letters = [(lang, word.upper(), path) for lang, word, path in rows if lang in wanted and _is_letter(word)]
         return {(lang, letter): self.root / path for lang, letter, path in sorted(letters)}
 
-    def sources(self) -> Iterable[Path]:
+    def sources(self) -> dict[str, Path]:
         """`index.csv` and every recording of a kept letter."""
-        return [self.root / "index.csv", *self.letters.values()]
+        files = [self.root / "index.csv", *self.letters.values()]
+        return {path.relative_to(self.root).as_posix(): path for path in files}
 
     def entries(self, split: str) -> Iterator[Entry]:
         """Clips of the split's languages, by language and letter."""
