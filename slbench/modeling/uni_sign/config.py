@@ -52,7 +52,7 @@ class InputConfig(BaseModel):
     score_threshold: float = 0.3
     """Points scoring this or less are not seen."""
     trim_rest: bool = False
-    """Drop the resting frames before and after the sign."""
+    """ISLR: drop the resting frames before and after the sign."""
     dominant_hand: Literal["as-signed", "right"] = "as-signed"
     """`right` mirrors the clips whose left hand signs."""
     part_scale: PartScale = "body"

@@ -85,7 +85,8 @@ class GraphConvolution(nn.Module):
         """Sum over hops and joints of the hop's features times `A[k, v, w]`; batch norm; ReLU."""
         frames, joints, _ = x_nvc.shape
         hops_nvkd = pointwise(self.conv, x_nvc).view(frames, joints * HOPS, -1)
-        x_nwd = torch.matmul(self.A.permute(2, 1, 0).flatten(1), hops_nvkd)
+        mixing_wu = self.A.permute(2, 1, 0).flatten(1).to(hops_nvkd.dtype)
+        x_nwd = torch.bmm(mixing_wu.expand(frames, -1, -1), hops_nvkd)  # `matmul` would copy all frames
         return F.relu(normalise(self.bn, x_nwd))
 
 

@@ -41,9 +41,7 @@ class UniSign:
 
     def prepare(self, clip: Clip) -> Inputs:
         """The four parts, each (T, V, 3)."""
-        inputs = self.config.inputs
-        longest = inputs.isolated_max_length if self.setting.family == "islr" else inputs.max_length
-        return clip_inputs(clip, inputs, longest, self.setting.seed)
+        return clip_inputs(clip, self.config.inputs, self.setting.family == "islr", self.setting.seed)
 
     def encode(self, batch: Sequence[Inputs]) -> Encoded:
         """Encoder states of prompt and frames."""

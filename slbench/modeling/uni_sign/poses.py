@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slbench.data.clip import Array, Clip
-from slbench.data.skeleton import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, mirrored
+from slbench.data.signing import active_frames, lead_with_right
 from slbench.modeling.uni_sign.config import InputConfig, PartScale
 
 HAND_EDGES = tuple(
@@ -111,49 +111,18 @@ def select_frames(frames: int, longest: int, clip_id: str, seed: int) -> np.ndar
     return np.sort(generator.permutation(frames)[:longest])
 
 
-def hand_activity(keypoints: Array, scores: Array, hand: slice) -> float:
-    """How much a hand signs: mean presence, plus how high above the waist line it is held while present."""
-    seen = scores[:, hand].mean(axis=1) > 0.3
-    if not seen.any():
-        return 0.0
-    shoulders = keypoints[:, [LEFT_SHOULDER, RIGHT_SHOULDER]]
-    width = max(float(np.abs(shoulders[:, 0, 0] - shoulders[:, 1, 0]).mean()), 1e-6)
-    below = (keypoints[seen, hand, 1].mean(axis=1) - shoulders[seen, :, 1].mean(axis=1)) / width
-    return float(seen.mean() + np.clip(1.5 - below, 0, 2).mean())
+def clip_inputs(clip: Clip, config: InputConfig, isolated: bool, seed: int) -> dict[str, Array]:
+    """The parts of a clip as the network sees them: mirrored, trimmed and sub-sampled as configured.
 
-
-def lead_with_right(keypoints: Array, scores: Array) -> tuple[Array, Array]:
-    """Mirror the clip if its left hand signs more than its right."""
-    if hand_activity(keypoints, scores, LEFT_HAND) > hand_activity(keypoints, scores, RIGHT_HAND):
-        return mirrored(keypoints, scores)
-    return keypoints, scores
-
-
-def active_frames(keypoints: Array, scores: Array, hand: slice = RIGHT_HAND) -> slice:
-    """The frames from where the hand has risen to where it sinks again.
-
-    With y the mean hand height below the shoulders in shoulder widths and m its median, a frame rests where
-    y - m >= 0.25 * max(y_end - m, 0.15), y_end being the first or the last frame that shows the hand.
+    Args:
+        isolated: whether the clip shows one sign, from rest to rest.
     """
-    seen = np.flatnonzero(scores[:, hand].mean(axis=1) > 0.3)
-    if len(seen) == 0:
-        return slice(0, len(scores))
-    shoulders = keypoints[seen][:, [LEFT_SHOULDER, RIGHT_SHOULDER]]
-    width = np.maximum(np.abs(shoulders[:, 0, 0] - shoulders[:, 1, 0]), 1e-6)
-    y = (keypoints[seen, hand, 1].mean(axis=1) - shoulders[:, :, 1].mean(axis=1)) / width
-    rise = y - np.median(y)
-    first = seen[np.argmax(rise < 0.25 * max(rise[0], 0.15))]
-    last = seen[len(seen) - 1 - np.argmax(rise[::-1] < 0.25 * max(rise[-1], 0.15))]
-    return slice(int(first), int(last) + 1)
-
-
-def clip_inputs(clip: Clip, config: InputConfig, longest: int, seed: int) -> dict[str, Array]:
-    """The parts of a clip as the network sees them: mirrored, trimmed and sub-sampled as configured."""
     keypoints, scores = clip.keypoints, clip.scores
     if config.dominant_hand == "right":
         keypoints, scores = lead_with_right(keypoints, scores)
-    if config.trim_rest:
+    if config.trim_rest and isolated:
         active = active_frames(keypoints, scores)
         keypoints, scores = keypoints[active], scores[active]
+    longest = config.isolated_max_length if isolated else config.max_length
     chosen = select_frames(len(keypoints), longest, clip.id, seed)
     return part_inputs(keypoints[chosen], scores[chosen], config.score_threshold, config.part_scale)
