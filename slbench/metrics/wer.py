@@ -45,10 +45,11 @@ class ErrorRate:
 
     def reduce(self, totals: Statistics) -> Statistics:
         """The whole, then its three parts."""
-        errors = totals[..., :3]
+        parts = totals[..., :3]
+        errors = np.concatenate([parts.sum(-1, keepdims=True), parts], axis=-1)
         length = totals[..., [0, 1, 3]].sum(-1, keepdims=True)
         rates: Statistics = 100 * errors / np.maximum(length, 1)
-        return np.concatenate([rates.sum(-1, keepdims=True), rates], axis=-1)
+        return rates
 
 
 def _signature(name: str, part: str, unit: Unit) -> str:
