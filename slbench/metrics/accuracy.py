@@ -27,7 +27,7 @@ class InstanceAccuracy:
 
     def __init__(self, top: int = 1) -> None:
         self.top = top
-        self.name = f"top{top}-instance"
+        self.signatures = {f"top{top}-instance": f"acc:instance|{_matching(top)}"}
 
     def statistics(self, answers: Sequence[Answer]) -> Statistics:
         """(n, 2)."""
@@ -35,12 +35,8 @@ class InstanceAccuracy:
 
     def reduce(self, totals: Statistics) -> Statistics:
         """Hits over count."""
-        scores: Statistics = 100 * totals[..., 0] / totals[..., 1]
+        scores: Statistics = 100 * totals[..., :1] / totals[..., 1:]
         return scores
-
-    def signature(self) -> str:
-        """Unit, depth and matching rule."""
-        return f"acc:instance|{_matching(self.top)}"
 
 
 class ClassAccuracy:
@@ -53,7 +49,7 @@ class ClassAccuracy:
 
     def __init__(self, top: int = 1) -> None:
         self.top = top
-        self.name = f"top{top}-class"
+        self.signatures = {f"top{top}-class": f"acc:class|{_matching(top)}"}
 
     def statistics(self, answers: Sequence[Answer]) -> Statistics:
         """(n, 2 * classes)."""
@@ -66,12 +62,8 @@ class ClassAccuracy:
         right, count = np.split(totals, 2, axis=-1)
         present = count > 0
         shares = np.divide(right, count, out=np.zeros_like(right), where=present)
-        scores: Statistics = 100 * shares.sum(-1) / present.sum(-1)
+        scores: Statistics = 100 * shares.sum(-1, keepdims=True) / present.sum(-1, keepdims=True)
         return scores
-
-    def signature(self) -> str:
-        """Unit, depth and matching rule."""
-        return f"acc:class|{_matching(self.top)}"
 
 
 def _matching(top: int) -> str:

@@ -27,7 +27,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric's value on a corpus, in percent, with a bootstrap interval and its signature."""
+    """A value on a corpus, with a bootstrap interval and its signature.
+
+    Shares and error rates are in percent, an error rate may exceed 100; BLEU and chrF are in points from 0 to 100.
+    """
 
     name: str
     value: float
@@ -45,33 +48,37 @@ class Score:
 
 
 class Metric(Protocol):
-    """Statistics are summed over samples and reduced, so a resampled corpus is only another sum."""
+    """One table of statistics, one or more scores of it.
 
-    name: str
+    Statistics are summed over samples and reduced, so a resampled corpus is only another sum.
+    """
+
     better: Better
+    signatures: dict[str, str]
+    """Name of each score, in order -> everything that changes its value, as `key:value` joined by `|`."""
 
     def statistics(self, answers: Sequence[Answer]) -> Statistics:
         """(n, k): sufficient statistics of each sample."""
 
     def reduce(self, totals: Statistics) -> Statistics:
-        """(..., k) sums over samples -> (...) scores in percent."""
-
-    def signature(self) -> str:
-        """Everything that changes the number, as `key:value` joined by `|`."""
+        """(..., k) sums over samples -> (..., scores)."""
 
 
-def score(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> Score:
-    """The metric's value with its percentile bootstrap interval.
+def scores(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> list[Score]:
+    """The metric's scores with their percentile bootstrap intervals, all over the same resampled corpora.
 
     Args:
         answers: at least one.
         seed: of the resampling.
     """
     statistics = metric.statistics(answers)
-    value = float(metric.reduce(statistics.sum(axis=0)))
-    low, high = interval(metric.reduce(resampled_totals(statistics, seed)))
-    signature = f"{metric.signature()}|ci:bootstrap-{RESAMPLES}|seed:{seed}|version:{__version__}"
-    return Score(metric.name, value, low, high, len(answers), signature, metric.better)
+    values = metric.reduce(statistics.sum(axis=0))
+    lows, highs = interval(metric.reduce(resampled_totals(statistics, seed)))
+    drawing = f"ci:bootstrap-{RESAMPLES}|seed:{seed}|version:{__version__}"
+    return [
+        Score(name, float(value), float(low), float(high), len(answers), f"{signature}|{drawing}", metric.better)
+        for (name, signature), value, low, high in zip(metric.signatures.items(), values, lows, highs, strict=True)
+    ]
 
 
 def resampled_totals(statistics: Statistics, seed: int, resamples: int = RESAMPLES) -> Statistics:
@@ -82,8 +89,11 @@ def resampled_totals(statistics: Statistics, seed: int, resamples: int = RESAMPL
     return totals
 
 
-def interval(scores: Statistics) -> tuple[float, float]:
-    """The central `CONFIDENCE` interval of bootstrap scores; those that could not be computed are left out."""
+def interval(resampled: Statistics) -> tuple[Statistics, Statistics]:
+    """Lowest and highest of the central `CONFIDENCE` interval of bootstrap scores (resamples, scores).
+
+    Those that could not be computed are left out.
+    """
     tail = 50 * (1 - CONFIDENCE)
-    low, high = np.nanpercentile(scores, [tail, 100 - tail])
-    return float(low), float(high)
+    low, high = np.nanpercentile(resampled, [tail, 100 - tail], axis=0)
+    return low, high

@@ -5,13 +5,34 @@ from typing import Any
 
 from rich.table import Table
 
+from slbench import catalog
 from slbench.cards import Card, DatasetCard, ModelCard, TaskCard
-from slbench.report.tables import simple_table
+from slbench.errors import CardError
+from slbench.report.tables import COMPOSED, simple_table
 
 
 def card_values(card: Card) -> dict[str, Any]:
-    """A card as JSON holds it, with its kind and digest."""
-    return {"kind": card.kind, "digest": card.digest(), **card.model_dump(mode="json")}
+    """A card as JSON holds it, with its kind and digest; for a task also its dataset's `composed` (null: unknown)."""
+    return {"kind": card.kind, "digest": card.digest(), **_values(card)}
+
+
+def _values(card: Card) -> dict[str, Any]:
+    values = card.model_dump(mode="json")
+    return values | {"composed": is_composed(card)} if isinstance(card, TaskCard) else values
+
+
+def is_composed(card: TaskCard | DatasetCard) -> bool | None:
+    """Whether the clips are put together from recordings of parts.
+
+    A list of tasks must not end at one faulty dataset card, so None says that a task's cannot be read;
+    `slbench list datasets` and `slbench show` say why.
+    """
+    if isinstance(card, DatasetCard):
+        return card.composed
+    try:
+        return catalog.get_dataset(card.dataset, card).composed
+    except CardError:
+        return None
 
 
 def card_table(cards: Sequence[Card]) -> Table:
@@ -26,7 +47,7 @@ def card_table(cards: Sequence[Card]) -> Table:
 def _row(card: Card) -> dict[str, str]:
     match card:
         case TaskCard():
-            about = {"family": card.family, "dataset": card.dataset, "splits": " ".join(card.splits)}
+            about = {"family": card.family, "dataset": card.dataset}
         case ModelCard():
             weights = "yes" if card.weights else "to be trained"
             about = {"families": " ".join(card.families), "inputs": card.inputs, "weights": weights}
@@ -34,13 +55,19 @@ def _row(card: Card) -> dict[str, str]:
             about = {"splits": ", ".join(f"{name} {clips:,}" for name, clips in card.splits.items())}
         case _:
             about = {}
-    return {"name": card.name, **about, "title": card.title}
+    return {"name": card.name, **about, "title": f"{_composed_note(card)}{card.title}"}
+
+
+def _composed_note(card: Card) -> str:
+    if not isinstance(card, TaskCard | DatasetCard):
+        return ""
+    return {True: f"{COMPOSED}: ", False: "", None: "(dataset card cannot be read) "}[is_composed(card)]
 
 
 def detail_table(card: Card, extra: dict[str, str]) -> Table:
     """Everything on one card, key by key, and what else is known about it."""
     table = simple_table(f"{card.kind} {card.name}", ("key", "value"))
-    for key, value in (*card.model_dump(mode="json").items(), *extra.items()):
+    for key, value in (*_values(card).items(), *extra.items()):
         if value not in (None, [], {}):
             table.add_row(key, _readable(value))
     return table
@@ -57,4 +84,6 @@ def _readable(value: Any) -> str:
 def _inline(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_inline(item)}" for key, item in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()  # as TOML writes it
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -13,7 +13,7 @@ from slbench.errors import CardError, OutputError
 from slbench.files import file_digest, text_digest
 from slbench.metrics.protocols import get_protocol
 from slbench.records import RunRecord, parse_predictions, parse_record
-from slbench.report.tables import interval, is_number, percent, simple_table
+from slbench.report.tables import composed, interval, is_number, label, simple_table, unit, value
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Board:
 
 def _heading(record: RunRecord) -> str:
     task = record.task
-    return f"{task.name} {task.version}, {task.split}, protocol {record.protocol}"
+    return ", ".join([f"{task.name} {task.version}", task.split, f"protocol {record.protocol}", *composed(record)])
 
 
 def _identity(record: RunRecord) -> str:
@@ -100,31 +100,33 @@ def _reasons(record: RunRecord, predictions: Path) -> list[str]:
     return [f"{predictions.name} does not score what the record says in {', '.join(wrong)}"] if wrong else []
 
 
-COLUMNS = ("model", "inputs", "%", "95 % interval", "clips", "clips/s", "poses", "weights", "run")
+COLUMNS = ("model", "inputs", "score", "95 % interval", "clips", "clips/s", "poses", "weights", "run")
 
 
 def _cells(record: RunRecord) -> tuple[str, ...]:
     score = record.scores[0]
     speed = f"{record.cost.clips_per_second:.0f}"
     return (
-        record.model.name, record.model.inputs, percent(score), interval(score), str(score.samples), speed,
+        record.model.name, record.model.inputs, value(score), interval(score), str(score.samples), speed,
         record.task.pose_source.split(",")[0], record.model.weights_sha256[:8], record.run,
     )  # fmt: skip
 
 
 def _columns(record: RunRecord) -> tuple[str, ...]:
-    """The ranking score's name stands over its column."""
-    return tuple(f"{record.scores[0].name} %" if column == "%" else column for column in COLUMNS)
+    """The ranking score's name and unit stand over its column."""
+    score = record.scores[0]
+    return tuple(label(score, with_unit=True) if column == "score" else column for column in COLUMNS)
 
 
 def board_tables(board: Board) -> Iterator[Table]:
     """A table a board, for a terminal of 80 columns; what all rows share stands in the heading and below."""
     for heading, records in board.groups():
-        title = f"{heading}, {records[0].scores[0].name}"
-        table = simple_table(title, ("model", "%", "95 % interval", "clips", "weights", "run"))
+        ranks = records[0].scores[0]
+        columns = ("model", unit(ranks), "95 % interval", "clips", "weights", "run")
+        table = simple_table(f"{heading}, {label(ranks)}", columns)
         for record in records:
             score, weights = record.scores[0], record.model.weights_sha256[:8]
-            table.add_row(record.model.name, percent(score), interval(score), str(score.samples), weights, record.run)
+            table.add_row(record.model.name, value(score), interval(score), str(score.samples), weights, record.run)
         poses = sorted({record.task.pose_source for record in records})
         table.caption = "\n".join([*records[0].notes, f"Poses: {'; '.join(poses)}."])
         table.caption_justify = "left"

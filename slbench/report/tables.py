@@ -7,11 +7,26 @@ from rich.table import Table
 
 from slbench.records import RunRecord, ScoreStamp
 
-NAMES = ("name", "dataset", "key", "score", "model", "run", "95 % interval", "weights")
-"""Columns that are never broken into lines."""
+NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights")
+"""Columns that, like numbers, are never broken into lines."""
+POINTS = ("BLEU", "chrF")
+"""How the names of scores begin that are no shares of anything, and so no percents."""
+COMPOSED = "composed clips"
+"""Said wherever clips were put together from recordings of parts."""
 
 
-def percent(score: ScoreStamp) -> str:
+def unit(score: ScoreStamp) -> str:
+    """What the score is measured in."""
+    return "points" if score.name.startswith(POINTS) else "%"
+
+
+def label(score: ScoreStamp, with_unit: bool = False) -> str:
+    """A score's name, the % sign if it is wanted and fits, and an arrow where lower is better."""
+    percent = with_unit and unit(score) == "%"
+    return f"{score.name}{' %' * percent}{' ↓' * (score.better == 'lower')}"
+
+
+def value(score: ScoreStamp) -> str:
     """A score with one decimal."""
     return f"{score.value:.1f}"
 
@@ -23,7 +38,7 @@ def interval(score: ScoreStamp) -> str:
 
 def is_number(column: str) -> bool:
     """Whether a column's values are numbers, which are set to the right."""
-    return column.endswith("%") or column.startswith("clips")
+    return column.endswith(("%", "points", "↓")) or column.startswith(("clips", *POINTS))
 
 
 def simple_table(title: str | None, columns: Sequence[str]) -> Table:
@@ -39,14 +54,23 @@ def simple_table(title: str | None, columns: Sequence[str]) -> Table:
 
 def run_table(record: RunRecord) -> Table:
     """The result of one run."""
-    title = f"{record.model.name} on {record.task.name}, {record.task.split}"
-    table = simple_table(title, ("score", "%", "95 % interval", "clips", "clips/s", "protocol"))
+    place = [f"{record.model.name} on {record.task.name}", record.task.split, *composed(record)]
+    units = list(dict.fromkeys(map(unit, record.scores)))
+    table = simple_table(
+        ", ".join(place), ("score", " or ".join(units), "95 % interval", "clips", "clips/s", "protocol")
+    )
     for score in record.scores:
+        name = label(score, with_unit=len(units) > 1)
         speed = f"{record.cost.clips_per_second:.0f}"
-        table.add_row(score.name, percent(score), interval(score), str(score.samples), speed, record.protocol)
+        table.add_row(name, value(score), interval(score), str(score.samples), speed, record.protocol)
     table.caption = caption(record)
     table.caption_justify = "left"
     return table
+
+
+def composed(record: RunRecord) -> list[str]:
+    """What a heading says of clips that were put together from recordings of parts; nothing of others."""
+    return [COMPOSED] if record.task.composed else []
 
 
 def caption(record: RunRecord) -> str:

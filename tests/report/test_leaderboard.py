@@ -1,16 +1,18 @@
 import json
 from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from fakes import FakeCorpus
+from rich.console import Console
 
 from slbench.engine.evaluate import Run, RunRequest
 from slbench.errors import OutputError
 from slbench.files import file_digest
 from slbench.metrics.protocols import get_protocol
-from slbench.records import parse_predictions
-from slbench.report.leaderboard import board_json, board_markdown, board_tables, read_board
+from slbench.records import Prediction, parse_predictions, predictions_text
+from slbench.report.leaderboard import Board, board_json, board_markdown, board_tables, read_board
 
 
 @pytest.fixture
@@ -37,6 +39,34 @@ def answer_rightly(path: Path, right: int) -> None:
     edit_record(path, scores=scores, predictions_sha256=file_digest(predictions))
 
 
+def spell(path: Path, family: str, answer: str, model: str = "tiny") -> None:
+    """Rewrite a run as one on composed clips that spell ABCDE, all answered with the same letters."""
+    record = json.loads(path.read_text())
+    between = " " if family == "cslr" else ""
+    answered = [
+        Prediction(id=str(n), reference=between.join("ABCDE"), hypothesis=between.join(answer))
+        for n in range(record["task"]["clips"])
+    ]
+    predictions = path.with_suffix(".predictions.jsonl")
+    predictions.write_text(predictions_text(answered))
+    scores = get_protocol("characters", family).score(family, [p.answer() for p in answered])
+    edit_record(
+        path,
+        protocol="characters",
+        task=record["task"] | {"name": "words", "family": family, "composed": True},
+        model=record["model"] | {"name": model},
+        scores=[asdict(score) for score in scores],
+        predictions_sha256=file_digest(predictions),
+    )
+
+
+def shown(board: Board) -> str:
+    console = Console(width=80, file=StringIO(), markup=False)
+    for table in board_tables(board):
+        console.print(table)
+    return console.file.getvalue()
+
+
 def complete(results: Path) -> list[Path]:
     return [path for path in sorted(results.rglob("*.json")) if not json.loads(path.read_text())["barred"]]
 
@@ -53,6 +83,52 @@ def test_best_score_comes_first(results: Path) -> None:
     widths = {line.count("|") for line in markdown.splitlines() if line.startswith("|")}
     assert len(widths) == 1
     assert len(json.loads(board_json(board))[0]["records"]) == 2
+
+
+def test_the_lowest_error_rate_comes_first(results: Path) -> None:
+    for path, answer in zip(complete(results), ("XXXXXYYYYYY", "ABCDX"), strict=True):
+        spell(path, "cslr", answer)
+    board = read_board(results)
+    [(heading, records)] = board.groups()
+    assert heading == "words 1.0, test, protocol characters, composed clips"
+    assert [record.scores[0].value for record in records] == [20.0, 220.0]
+    lines = board_markdown(board).splitlines()
+    assert lines[0] == f"## {heading}"
+    assert "| WER % ↓ |" in lines[2]
+    assert lines[3].split("|")[3].strip() == "---:"
+    assert "| 20.0 |" in lines[4]
+    assert "| 220.0 |" in lines[5]
+    terminal = shown(board)
+    assert f"{heading}, WER ↓" in terminal
+    assert terminal.index(" 20.0 ") < terminal.index(" 220.0 ")
+    [whole] = json.loads(board_json(board))
+    assert whole["board"] == heading
+    assert all(record["task"]["composed"] for record in whole["records"])
+
+
+def test_bleu_is_no_percentage(results: Path) -> None:
+    for path, answer in zip(complete(results), ("ABCDX", "ABCDE"), strict=True):
+        spell(path, "slt", answer)
+    board = read_board(results)
+    markdown, terminal = board_markdown(board), shown(board)
+    assert "| BLEU-4 |" in markdown
+    assert markdown.index("| 100.0 |") < markdown.index("| 66.9 |")
+    assert " points " in terminal
+    assert "%" not in terminal.replace("95 % interval", "")
+
+
+def test_no_figure_is_cut_on_80_columns(results: Path) -> None:
+    name = "a-model-with-a-name-that-fills-half-of-the-terminal"
+    for path in complete(results):
+        spell(path, "cslr", "XXXXXYYYYYY", name)
+    terminal = shown(read_board(results))
+    assert max(map(len, terminal.splitlines())) <= 80
+    assert terminal.count(" 220.0   220.0 – 220.0 ") == 2
+    for path in complete(results):
+        assert json.loads(path.read_text())["model"]["weights_sha256"][:8] in terminal
+        assert path.stem in terminal
+    pieces = [line.split()[0] for line in terminal.splitlines() if line.startswith("  ") and line.split()]
+    assert name in "".join(pieces)
 
 
 def test_scores_that_the_predictions_do_not_give_are_not_ranked(results: Path) -> None:

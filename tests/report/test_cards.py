@@ -1,0 +1,53 @@
+from io import StringIO
+
+import pytest
+from fakes import FakeCorpus
+from rich.console import Console
+from rich.table import Table
+
+from slbench import catalog
+from slbench.cards import DatasetCard, read_card
+from slbench.errors import CardError
+from slbench.report.cards import card_table, card_values, detail_table
+
+
+def words(table: Table) -> str:
+    console = Console(width=80, file=StringIO(), markup=False)
+    console.print(table)
+    return " ".join(console.file.getvalue().split())
+
+
+def cards(corpus: FakeCorpus) -> list:
+    return [catalog.get_task(str(corpus.task_path)), read_card(corpus.dataset_path, DatasetCard)]
+
+
+def test_composed_clips_are_named_wherever_cards_are(corpus: FakeCorpus) -> None:
+    corpus.edit_card(corpus.dataset_path, 'title = "Random points"', 'title = "Random points"\ncomposed = true')
+    for card in cards(corpus):
+        assert f"composed clips: {card.title}" in words(card_table([card]))
+        assert "composed true" in words(detail_table(card, {}))
+        assert card_values(card)["composed"] is True
+
+
+def test_recorded_clips_are_not_called_composed(corpus: FakeCorpus) -> None:
+    for card in cards(corpus):
+        assert "composed" not in words(card_table([card]))
+        assert "composed false" in words(detail_table(card, {}))
+        assert card_values(card)["composed"] is False
+
+
+@pytest.mark.parametrize("fault", ["[", "reader = 3"])
+def test_a_faulty_dataset_card_does_not_end_a_list_of_tasks(corpus: FakeCorpus, fault: str) -> None:
+    name = 'name = "made-up"\n'
+    corpus.edit_card(corpus.dataset_path, name, f"{name}{fault}\n")
+    task = catalog.get_task(str(corpus.task_path))
+    with pytest.raises(CardError):
+        catalog.get_dataset(task.dataset, task)
+    assert "(dataset card cannot be read) Random" in words(card_table([task]))
+    assert card_values(task)["composed"] is None
+
+
+def test_models_are_never_composed(corpus: FakeCorpus) -> None:
+    card = catalog.get_model(str(corpus.model_path))
+    assert "composed" not in words(card_table([card])) + words(detail_table(card, {}))
+    assert "composed" not in card_values(card)

@@ -1,0 +1,60 @@
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from slbench.metrics.base import Answer
+from slbench.metrics.protocols import get_protocol
+from slbench.records import RunRecord, ScoreStamp, parse_record
+from slbench.report.tables import run_table
+
+RECORD = next((Path(__file__).parents[2] / "results/fingerspelling-islr/uni-sign-mini").glob("*[0-9a-f].json"))
+ANSWERS = [Answer("A B C D", "A B X C D D"), Answer("E F G H", "E F G H")]
+
+
+def spelled(family: str, composed: bool) -> RunRecord:
+    """The committed record, as if its task had been another one."""
+    record = parse_record(RECORD.read_text(encoding="utf-8"), "committed")
+    scores = get_protocol("characters", family).score(family, ANSWERS)
+    task = record.task.model_copy(update={"name": "words", "family": family, "composed": composed})
+    stamps = tuple(ScoreStamp(**asdict(score)) for score in scores)
+    return record.model_copy(update={"task": task, "scores": stamps, "protocol": "characters", "notes": ()})
+
+
+def lines(record: RunRecord) -> list[str]:
+    console = Console(width=80, file=StringIO(), markup=False)
+    console.print(run_table(record))
+    return console.file.getvalue().splitlines()
+
+
+def test_error_rates_point_down() -> None:
+    title, _, header, _, *rows = lines(spelled("cslr", composed=False))
+    assert title.strip() == "uni-sign-mini on words, test"
+    assert header.split()[:2] == ["score", "%"]
+    assert [row.split()[:3] for row in rows[:4]] == [
+        ["WER", "↓", "25.0"], ["WER-sub", "↓", "0.0"], ["WER-del", "↓", "0.0"], ["WER-ins", "↓", "25.0"],
+    ]  # fmt: skip
+
+
+def test_points_and_percents_in_one_table() -> None:
+    _, _, header, _, *rows = lines(spelled("slt", composed=False))
+    assert header.split()[:4] == ["score", "points", "or", "%"]
+    names = [row[: row.index(".")].rstrip("0123456789").strip() for row in rows if "." in row]
+    assert names == ["BLEU-4", "chrF2", "CER % ↓", "CER-sub % ↓", "CER-del % ↓", "CER-ins % ↓"]
+
+
+@pytest.mark.parametrize("family", ["cslr", "slt"])
+def test_composed_clips_are_in_the_title(family: str) -> None:
+    assert lines(spelled(family, composed=True))[0].strip() == "uni-sign-mini on words, test, composed clips"
+    assert "composed" not in "\n".join(lines(spelled(family, composed=False)))
+
+
+def test_accuracies_look_as_before() -> None:
+    """As the README shows them."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = lines(parse_record(RECORD.read_text(encoding="utf-8"), "committed"))
+    rows = [line.strip() for line in shown if line.strip().startswith("top")]
+    assert len(rows) == 3
+    assert all(row[: row.index("uni-sign")].split()[:6] in [r.split()[:6] for r in readme.splitlines()] for row in rows)
