@@ -46,9 +46,7 @@ JITTER = 0.2
 """Largest relative change of speed from part to part."""
 
 
-def composed(
-    clip_id: str, text: str, gloss: str, words: Sequence[Sequence[Clip]], chance: np.random.Generator
-) -> Clip:
+def composed(clip_id: str, text: str, gloss: str, words: Sequence[Sequence[Clip]], chance: np.random.Generator) -> Clip:
     """One clip that shows the parts one after another, with longer transitions between words.
 
     Args:
