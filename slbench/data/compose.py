@@ -4,9 +4,8 @@ Nothing here is real continuous signing: co-articulation is an interpolation, an
 (`composed` on the dataset card).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
