@@ -100,12 +100,12 @@ def test_embeddings(network: UniSignNetwork, prompt: torch.Tensor, clips: list[i
     """A clip gives the figures of the clip alone, whatever is beside it."""
     parts, lengths = batch_of(clips)
     with torch.no_grad():
-        embeds, mask = network.embeddings(parts, lengths, prompt)
+        found = network.embeddings(parts, lengths, prompt)
     assert len(prompt) == GOLDEN["prefix_tokens"]
     for row, c in enumerate(clips):
         expected = GOLDEN["single"][c]
-        pose = embeds[row, len(prompt) : len(prompt) + lengths[row]].double()
-        assert mask[row].sum() == len(prompt) + lengths[row]
+        pose = found.embeds_bld[row, len(prompt) : len(prompt) + lengths[row]].double()
+        assert found.mask_bl[row].sum() == len(prompt) + lengths[row]
         assert pose.sum().item() == pytest.approx(expected["sum"], rel=TOLERANCE)
         assert pose.abs().sum().item() == pytest.approx(expected["abs_sum"], rel=TOLERANCE)
         np.testing.assert_allclose(

@@ -1,8 +1,8 @@
 """The sizes and choices of a Uni-Sign model; the defaults are the paper's."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 PartName = Literal["body", "left", "right", "face_all"]
 PartScale = Literal["body", "own"]
@@ -17,9 +17,9 @@ def _odd(kernel: int) -> int:
 
 def _template(prompt: str) -> str:
     try:
-        prompt.format(language="English")
+        prompt.format(language="English", family="slt")
     except (KeyError, IndexError, AttributeError, ValueError) as error:
-        raise ValueError("only {language} may stand in braces") from error
+        raise ValueError("only {language} and {family} may stand in braces") from error
     return prompt
 
 
@@ -47,6 +47,8 @@ class InputConfig(BaseModel):
 
     max_length: Size = 256
     """Longest clip in frames; longer ones are sub-sampled."""
+    frame_step: Size = 1
+    """Every so-manieth frame is read; not for isolated signs."""
     isolated_max_length: Size = 64
     """The same for isolated signs (ISLR)."""
     score_threshold: float = 0.3
@@ -83,11 +85,21 @@ class UniSignConfig(BaseModel):
     pose_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the joined part features that is dropped in training."""
     prompt: Annotated[str, AfterValidator(_template)] = "Translate sign language video to {language}: "
-    """Read before the frames; `{language}` is the task's."""
+    """Read before the frames; `{language}` and `{family}` are the task's."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.2
     max_target_tokens: Size = 50
     """Longer targets are cut in training."""
     max_new_tokens: Size = 100
     """Longest generated text."""
+    ctc_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of a CTC loss on the pose features, which spells the glosses (ISLR, CSLR); 0: there is no such layer."""
+    ctc_compression: bool = False
+    """The language model reads a vector for each token that the CTC layer finds, instead of one for each frame."""
     inputs: InputConfig = InputConfig()
     language_model: LanguageModelConfig = LanguageModelConfig()
+
+    @model_validator(mode="after")
+    def _compression_needs_a_layer(self) -> Self:
+        if self.ctc_compression and not self.ctc_weight:
+            raise ValueError("ctc_compression: needs the layer that a ctc_weight above 0 trains")
+        return self

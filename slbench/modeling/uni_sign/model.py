@@ -11,6 +11,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from slbench.data.clip import Clip
 from slbench.modeling.base import Inputs, Output, Setting
 from slbench.modeling.uni_sign.config import UniSignConfig
+from slbench.modeling.uni_sign.ctc import ctc_loss
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
 from slbench.modeling.uni_sign.network import Encoded, UniSignNetwork
 from slbench.modeling.uni_sign.poses import clip_inputs
@@ -26,7 +27,7 @@ class UniSign:
         self.setting = setting
         self.tokenizer = build_tokenizer(self.config.language_model.tokenizer)
         self.network = UniSignNetwork(self.config)
-        self.prompt = self._tokens(self.config.prompt.format(language=setting.language))
+        self.prompt = self._tokens(self.config.prompt.format(language=setting.language, family=setting.family))
         self.candidates = [self._tokens(gloss) for gloss in setting.glosses]
 
     def _tokens(self, text: str) -> list[int]:
@@ -74,6 +75,16 @@ class UniSign:
         return rows
 
     def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
-        """Cross entropy of the targets' tokens."""
+        """Cross entropy of the targets' tokens; with a CTC layer, its loss on the glosses is added."""
         labels_bl = padded_labels([self._tokens(target) for target in targets], self.device)
-        return self.network.loss(self.encode(batch), labels_bl)
+        encoded = self.encode(batch)
+        loss = self.network.loss(encoded, labels_bl)
+        if encoded.ctc_nv is None or self.setting.family == "slt":
+            return loss
+        glosses = [self._gloss_tokens(target) for target in targets]
+        lengths = [len(inputs["body"]) for inputs in batch]
+        return loss + self.config.ctc_weight * ctc_loss(encoded.ctc_nv, lengths, glosses)
+
+    def _gloss_tokens(self, target: str) -> list[int]:
+        """Tokens of glosses without what stands between them."""
+        return [token for gloss in target.split() for token in self._tokens(gloss)[:-1]]

@@ -123,6 +123,8 @@ def clip_inputs(clip: Clip, config: InputConfig, isolated: bool, seed: int) -> d
     if config.trim_rest and isolated:
         active = active_frames(keypoints, scores)
         keypoints, scores = keypoints[active], scores[active]
+    if not isolated:
+        keypoints, scores = keypoints[:: config.frame_step], scores[:: config.frame_step]
     longest = config.isolated_max_length if isolated else config.max_length
     chosen = select_frames(len(keypoints), longest, clip.id, seed)
     return part_inputs(keypoints[chosen], scores[chosen], config.score_threshold, config.part_scale)
