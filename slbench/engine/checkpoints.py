@@ -41,7 +41,7 @@ class Checkpoints:
     def __init__(self, folder: Path, seconds: float) -> None:
         self.folder, self.seconds = folder, seconds
         self._whole: list[Path] = []
-        self._next = 0.0
+        self._next = time.monotonic() + seconds
 
     def due(self) -> bool:
         """Whether the last one is old enough; where saving is slow, that takes longer than `seconds`."""
