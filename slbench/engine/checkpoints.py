@@ -80,7 +80,7 @@ class Checkpoints:
         """
         damaged: list[str] = []
         for path in reversed(self._files()):
-            if file_digest(path)[:DIGITS] == path.stem.rpartition("-")[-1]:
+            if _is_whole(path):
                 self._whole = [path]
                 # No code runs from the file, and no tensor goes to a device before the network takes it.
                 return Saved(**torch.load(path, map_location="cpu", weights_only=True)), tuple(damaged)
@@ -103,6 +103,13 @@ class Checkpoints:
     def _files(self) -> list[Path]:
         """Oldest first."""
         return sorted(self.folder.glob("epoch-*.pt"))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return file_digest(path)[:DIGITS] == path.stem.rpartition("-")[-1]
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _save(content: dict[str, Any], file: BinaryIO) -> None:
