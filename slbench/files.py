@@ -28,14 +28,20 @@ def atomic_path(target: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
+    """Delete what `atomic_path` left in a folder when it was killed; only for the one who may write there."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink()
+
+
+def sync_folder(folder: Path) -> None:
     """Make a rename last through a power loss, where folders can be opened."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)

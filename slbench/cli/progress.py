@@ -11,7 +11,7 @@ from slbench.cli.console import errors
 
 if TYPE_CHECKING:
     from slbench.engine import evaluate
-    from slbench.engine.train import Epoch, Step
+    from slbench.engine.events import Epoch, Event, Resumed
 
 
 class Rate(ProgressColumn):
@@ -39,23 +39,38 @@ def clip_progress() -> "Iterator[Callable[[evaluate.Progress], None]]":
 
 
 @contextmanager
-def training_progress(epochs: int) -> "Iterator[Callable[[Step | Epoch], None]]":
+def training_progress(epochs: int) -> "Iterator[Callable[[Event], None]]":
     """A bar over the steps of a training with its loss and the time left, and a line an epoch."""
-    from slbench.engine.train import Epoch
+    from slbench.engine.events import Epoch, Resumed
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors(), transient=True) as bar:
         row = bar.add_task("steps", total=None)
 
-        def report(event: "Step | Epoch") -> None:
+        def report(event: "Event") -> None:
             if isinstance(event, Epoch):
-                star = "  best" if event.best else ""
-                errors().print(
-                    f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  "
-                    f"dev {event.score.name} {event.score.value:.1f} %{star}",
-                )
+                _print_epoch(event, epochs)
+                return
+            done = (event.epoch - 1) * event.steps + event.step
+            if isinstance(event, Resumed):
+                _print_resumed(event, epochs)
+                bar.reset(row, total=epochs * event.steps, completed=done)
             else:
-                done = (event.epoch - 1) * event.steps + event.step
                 bar.update(row, total=epochs * event.steps, completed=done, description=f"loss {event.loss:.3f}")
 
         yield report
+
+
+def _print_epoch(event: "Epoch", epochs: int) -> None:
+    star = "  best" if event.best else ""
+    score = f"dev {event.score.name} {event.score.value:.1f} %"
+    errors().print(f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  {score}{star}")
+
+
+def _print_resumed(event: "Resumed", epochs: int) -> None:
+    for line in event.damaged:
+        errors().print(f"{line}; the one before it is taken", style="yellow", soft_wrap=True)
+    if event.ended or event.epoch > epochs:
+        errors().print("this training has ended already")
+    else:
+        errors().print(f"continuing: epoch {event.epoch} of {epochs}, {event.step} of {event.steps} steps are done")

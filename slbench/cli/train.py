@@ -16,6 +16,9 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the card, e.g. recipe.epochs=5."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted training was; from the start if there is none.")
+    ] = False,
 ) -> None:
     """Train a model from scratch by the recipe on its card; same seed, same machine: same weights."""
     from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
@@ -25,8 +28,13 @@ def train(
     with status("loading"):
         from slbench.engine.training import TrainingRun
 
-        planned = TrainingRun(model, task, output, seed, device, tuple(set_ or ()))
-    with stoppable(f"the checkpoints so far are in {output}"), training_progress(planned.card.recipe.epochs) as report:
+        planned = TrainingRun(model, task, output, seed, device, tuple(set_ or ()), resume)
+    kept = "the same command with --resume goes on from the last checkpoint"
+    with stoppable(kept), training_progress(planned.card.recipe.epochs) as report:
         weights = planned.execute(report)
+    with status("drawing"):
+        from slbench.report.curves import draw_curves
+
+        draw_curves(planned.log.path, output / "curves.svg")
     errors().print(f"run it: slbench run --model {output / 'best.toml'} --task {task}", soft_wrap=True)
     out().print(f"best  sha256 {weights}", soft_wrap=True)

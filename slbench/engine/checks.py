@@ -1,5 +1,7 @@
 """What is checked before a run or a training starts, and who may write."""
 
+import os
+import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from slbench import catalog
 from slbench.cards import DatasetCard, TaskCard
 from slbench.data.store import Split
 from slbench.errors import CardError, DataError, OptionError, OutputError
+from slbench.files import write_text
 
 
 def check_seed(seed: int) -> None:
@@ -74,19 +77,34 @@ def check_writable(folder: Path) -> None:
 def only_writer(lock: Path) -> Iterator[None]:
     """Hold a lock file while the block runs; it is gone afterwards, and a killed process holds nothing.
 
+    Who holds it stands in a file beside it, which only the message of the next one reads: it decides nothing.
+
     Raises:
-        OutputError: another process holds it, or it cannot be made.
+        OutputError: another process holds it (its id is in the message), or it cannot be made.
     """
     holder = FileLock(lock, timeout=0)
+    owner = lock.with_suffix(".owner")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         holder.acquire()
     except Timeout as error:
-        raise OutputError(f"{lock.parent}: another process is writing this very run; wait for it to end") from error
+        raise OutputError(
+            f"{lock.parent}: another process is writing this very run{_owner(owner)}; wait for it to end"
+        ) from error
     except OSError as error:
         raise OutputError(f"{lock.parent}: cannot be written ({error.strerror}); name another --output") from error
     try:
+        write_text(owner, f"process {os.getpid()} on {platform.node()}")
         yield
     finally:
+        owner.unlink(missing_ok=True)
         lock.unlink(missing_ok=True)
         holder.release()
+
+
+def _owner(path: Path) -> str:
+    """Who holds a lock, if that can be read: its first moments are without it."""
+    try:
+        return f" ({path.read_text(encoding='utf-8')})"
+    except OSError:
+        return ""

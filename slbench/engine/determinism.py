@@ -39,3 +39,22 @@ def choose_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise OptionError(f"--device {name}: not available here ({reason}); use --device cpu") from error
     return device
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """The state of PyTorch's generators, of the CPU and of the device; dropout draws from them."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Go back to what `random_state` gave on a device of the same type."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(states["mps"])

@@ -100,10 +100,14 @@ def shared_names(network: torch.nn.Module) -> dict[str, str]:
 
 
 def save_weights(network: torch.nn.Module, path: Path) -> str:
-    """Write a checkpoint as safetensors, atomically; its sha256."""
+    """Write a checkpoint as safetensors, atomically; its sha256. Raises OutputError where that is impossible."""
     state = network.state_dict()
+    tensors = {name: state[name].contiguous() for name in dict.fromkeys(shared_names(network).values())}
     with atomic_path(path) as temporary:
-        save_file({name: state[name].contiguous() for name in dict.fromkeys(shared_names(network).values())}, temporary)
+        try:
+            save_file(tensors, temporary)
+        except SafetensorError as error:  # a full disk comes as this
+            raise OSError(str(error)) from error
     return file_digest(path)
 
 

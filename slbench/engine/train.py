@@ -1,8 +1,10 @@
 """Training: one process, one recipe, the same weights for the same seed on the same machine."""
 
 import math
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +13,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from slbench.cards import Recipe, TaskCard
 from slbench.data.augment import augmented
 from slbench.data.store import Split
-from slbench.engine.determinism import PRECISIONS
-from slbench.engine.models import autocast
+from slbench.engine.determinism import PRECISIONS, random_state, set_random_state
+from slbench.engine.events import Epoch, Step
+from slbench.engine.models import autocast, device_of
 from slbench.engine.predict import load_batches, predict_batch
 from slbench.errors import ClipError, DataError, ModelError
 from slbench.metrics.base import Score
@@ -22,34 +25,33 @@ from slbench.modeling.base import Inputs, Trainable
 DEV_BATCH_SIZE = 32
 
 
-@dataclass(frozen=True)
-class Step:
-    """Progress: an optimisation step was made."""
+@dataclass
+class Place:
+    """How far a training is; order and augmentation follow from the seed and this."""
 
-    epoch: int
-    step: int
-    steps: int
-    loss: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Progress: an epoch has ended; `score` is the protocol's first metric on dev."""
-
-    epoch: int
-    loss: float
-    score: Score
-    best: bool
+    epoch: int = 1
+    """The one in work; one more than the recipe's epochs when all is done."""
+    step: int = 0
+    """Steps of it that are done."""
+    losses: list[float] = field(default_factory=list)
+    """Of these steps."""
+    seconds: float = 0.0
+    """That they took."""
+    best: Score | None = None
 
 
 class Trainer:
-    """Trains a model on a task's train split and scores it on dev after each epoch."""
+    """Trains a model on a task's train split and scores it on dev after each epoch.
+
+    Everything that changes while it runs is in `state_dict`: a trainer of the same arguments that loads it
+    goes on to the same weights.
+    """
 
     def __init__(self, model: Trainable, task: TaskCard, recipe: Recipe, seed: int, train: Split, dev: Split) -> None:
         self.model, self.task, self.recipe, self.seed = model, task, recipe, seed
         self.train_split, self.dev_split = train, dev
         self.steps = max(1, len(train) // recipe.batch_size)
-        self.best: Score | None = None
+        self.place = Place()
         self.average: AveragedModel | None = None
         if recipe.average:
             keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
@@ -59,6 +61,28 @@ class Trainer:
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state between two events of `run`, in plain containers and tensors."""
+        return {
+            "place": asdict(self.place),
+            "network": self.model.network.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": random_state(device_of(self.model)),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back, or ahead, to a state that a trainer of the same arguments had."""
+        best = state["place"]["best"]
+        self.place = Place(**state["place"] | {"best": best and Score(**best)})
+        self.model.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        set_random_state(state["random"], device_of(self.model))
+
     def _rate(self, step: int) -> float:
         """Factor of the learning rate: linear warm-up, then a cosine to zero."""
         warmup, total = self.recipe.warmup_epochs * self.steps, self.recipe.epochs * self.steps
@@ -67,63 +91,82 @@ class Trainer:
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     def run(self) -> Iterator[Step | Epoch]:
-        """Train; progress comes out as it is made. After an `Epoch`, `kept_network` holds its weights."""
-        for epoch in range(1, self.recipe.epochs + 1):
-            losses = []
-            for step, batch in enumerate(self._batches(epoch), 1):
-                losses.append(self._optimise(batch, epoch))
-                yield Step(epoch, step, self.steps, losses[-1])
-            score = self._dev_score()
-            best = score.beats(self.best)
-            self.best = score if best else self.best
-            yield Epoch(epoch, float(np.mean(losses)), score, best)
+        """Train from the present place to the end; progress comes out as it is made.
+
+        After an `Epoch`, `kept_network` holds its weights.
+        """
+        while self.place.epoch <= self.recipe.epochs:
+            for batch in self._batches()[self.place.step :]:
+                yield self._step(batch)
+            yield self._end_epoch()
 
     @property
     def kept_network(self) -> torch.nn.Module:
         """The weights that are evaluated and saved: the average, if the recipe has one."""
         return self.average.module if self.average is not None else self.model.network
 
-    def _batches(self, epoch: int) -> Iterator[list[int]]:
-        """Indices of shuffled batches; a last partial batch is left out, as in the released code."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train_split))
+    def _batches(self) -> list[list[int]]:
+        """Indices of the epoch's shuffled batches; a last partial batch is left out, as in the released code."""
+        order = np.random.default_rng([self.seed, self.place.epoch]).permutation(len(self.train_split))
         size = self.recipe.batch_size
-        for step in range(self.steps):
-            yield [int(index) for index in order[step * size : (step + 1) * size]]
+        return [order[start : start + size].tolist() for start in range(0, self.steps * size, size)]
 
-    def _optimise(self, batch: list[int], epoch: int) -> float:
+    def _step(self, batch: list[int]) -> Step:
+        start = time.perf_counter()
+        rate = self.optimizer.param_groups[0]["lr"]
+        loss, norm = self._optimise(batch)
+        place = self.place
+        place.step += 1
+        place.losses.append(loss)
+        place.seconds += time.perf_counter() - start
+        return Step(place.epoch, place.step, self.steps, loss, rate, norm)
+
+    def _end_epoch(self) -> Epoch:
+        start, ended = time.perf_counter(), self.place
+        scores = self._dev_scores()
+        best = scores[0].beats(ended.best)
+        self.place = Place(ended.epoch + 1, best=scores[0] if best else ended.best)
+        seconds = ended.seconds + time.perf_counter() - start
+        return Epoch(ended.epoch, float(np.mean(ended.losses)), scores, best, round(seconds, 3))
+
+    def _optimise(self, batch: list[int]) -> tuple[float, float]:
+        """One step; its loss and the norm of its gradient."""
         self.model.network.train()
-        inputs = [self._input(index, epoch) for index in batch]
+        inputs = [self._input(index) for index in batch]
         targets = [self.task.target(row.text, row.gloss) for row in (self.train_split[index] for index in batch)]
         with autocast(self.model, PRECISIONS[self.recipe.precision]):
             loss = self.model.loss(inputs, targets)
-        self._check_finite(loss, batch)
+        self._check_finite("loss", loss, batch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), self.recipe.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), self.recipe.clip_norm)
+        self._check_finite("gradient's norm", norm, batch)
         self.optimizer.step()
         self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.model.network)
-        return float(loss.detach())
+        return float(loss.detach()), float(norm)
 
-    def _input(self, index: int, epoch: int) -> Inputs:
+    def _input(self, index: int) -> Inputs:
         """A training clip, changed at random by seed, epoch and place alone."""
-        chance = np.random.default_rng([self.seed, epoch, index])
+        chance = np.random.default_rng([self.seed, self.place.epoch, index])
         try:
             clip = self.train_split.clip(index)
         except ClipError as error:
             raise DataError(f"training stops, a clip cannot be used: {error}") from error
         return self.model.prepare(augmented(clip, self.recipe.augmentation, chance))
 
-    def _check_finite(self, loss: torch.Tensor, batch: list[int]) -> None:
-        if not torch.isfinite(loss):
+    def _check_finite(self, name: str, value: torch.Tensor, batch: list[int]) -> None:
+        """Before the step: AdamW would carry one value that is not finite into every weight."""
+        if not torch.isfinite(value):
             clips = ", ".join(self.train_split[index].id for index in batch)
             raise ModelError(
-                f"the loss is {loss.item()} for clips {clips}: lower recipe.learning_rate, or look at these clips"
+                f"the {name} is {value.item()} for clips {clips} (epoch {self.place.epoch}, step "
+                f"{self.place.step + 1}): lower recipe.learning_rate, or look at these clips"
             )
 
-    def _dev_score(self) -> Score:
-        """The first metric of the task's protocol on the dev split."""
+    def _dev_scores(self) -> tuple[Score, ...]:
+        """Every metric of the task's protocol on the dev split."""
         trained, self.model.network = self.model.network, self.kept_network
         self.model.network.eval()
         try:
@@ -132,4 +175,4 @@ class Trainer:
         finally:
             self.model.network = trained
         answers = [prediction.answer() for result in results for prediction in result.predictions]
-        return get_protocol(self.task.protocol, self.task.family).score(self.task.family, answers)[0]
+        return tuple(get_protocol(self.task.protocol, self.task.family).score(self.task.family, answers))

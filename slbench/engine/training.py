@@ -1,35 +1,54 @@
 """A training run: from names and options to checkpoints that `slbench run` takes."""
 
-import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 import torch
-from pydantic import ValidationError
 
 from slbench import catalog
-from slbench.cards import ModelCard, TaskCard, Weights
+from slbench.cards import TaskCard
 from slbench.data.store import prepare
-from slbench.engine.checks import check_readable, check_seed, check_writable, task_dataset
+from slbench.engine.changes import changed_card
+from slbench.engine.checkpoints import Checkpoints, Saved
+from slbench.engine.checks import check_readable, check_seed, check_writable, only_writer, task_dataset
 from slbench.engine.determinism import choose_device, make_deterministic
-from slbench.engine.models import build_model, check_fit, save_weights, setting_of
-from slbench.engine.train import Epoch, Step, Trainer
+from slbench.engine.events import Epoch, Event, Resumed
+from slbench.engine.identity import check_same, training_identity
+from slbench.engine.kept import Ended, KeptModels
+from slbench.engine.log import TrainingLog
+from slbench.engine.models import build_model, check_fit, setting_of
+from slbench.engine.train import Trainer
 from slbench.errors import ModelError, OptionError, OutputError
-from slbench.files import write_text
+from slbench.files import remove_leftovers
+from slbench.modeling.base import Trainable
 
 
 class TrainingRun:
     """A training that can start: everything a user can get wrong has been checked.
+
+    Args:
+        model, task, output, seed, device: as on the command line.
+        changes: of the card, as `--set` takes them.
+        resume: go on where an interrupted training of the same arguments was; from the start if there is none.
+        checkpoint_seconds: between two checkpoints within an epoch; 0: one at every step.
 
     Raises:
         SlbenchError: on construction, with what is wrong and what to do.
     """
 
     def __init__(
-        self, model: str, task: str, output: Path, seed: int = 0, device: str = "auto", changes: Sequence[str] = ()
+        self,
+        model: str,
+        task: str,
+        output: Path,
+        seed: int = 0,
+        device: str = "auto",
+        changes: Sequence[str] = (),
+        resume: bool = False,
+        checkpoint_seconds: float = 60.0,
     ) -> None:
         check_seed(seed)
         self.task: TaskCard = catalog.get_task(task)
@@ -38,92 +57,128 @@ class TrainingRun:
         missing = [split for split in ("train", "dev") if split not in self.task.splits]
         if missing:
             raise OptionError(f"{self.task.name} has no {' and no '.join(missing)} split to train with")
-        self.output, self.seed = output, seed
+        self.output, self.resume = output, resume
         words = ["--model", model, "--task", task, "--output", str(output), "--seed", str(seed), "--device", device]
-        self.command = shlex.join(["slbench", "train", *words, *(w for change in changes for w in ("--set", change))])
+        command = shlex.join(["slbench", "train", *words, *(w for change in changes for w in ("--set", change))])
+        self.kept = KeptModels(output, self.card, command, f"{self.task.name} {self.task.version}, train", seed)
+        self.checkpoints = Checkpoints(output / "checkpoints", checkpoint_seconds)
+        self.log = TrainingLog(output / "metrics.jsonl")
+        self.written: dict[str, str] = {}
         target = choose_device(device)
         check_writable(output)
-        if any(output.glob("*.toml")):
-            raise OutputError(f"--output {output}: holds a model already; name another folder")
+        if output.is_dir():  # now rather than after the corpus was prepared
+            with self._only_writer():
+                self._check_output()
         make_deterministic(seed)
         torch.set_num_threads(self.card.recipe.threads or torch.get_num_threads())
-        network_model: Any = build_model(self.card, setting_of(self.task, seed=seed))
-        if not hasattr(network_model, "loss"):
-            raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
+        network_model = self._trainable(seed)
         network_model.network.to(target)
         store = prepare(task_dataset(self.task))
         splits = [store.split(name) for name in ("train", "dev")]
         for split in splits:
             check_readable(self.task, split)
         self.trainer = Trainer(network_model, self.task, self.card.recipe, seed, *splits)
+        self.identity = training_identity(self.card, self.task, store.data_digest, network_model, seed)
 
-    def execute(self, report: Callable[[Step | Epoch], None] = lambda _: None) -> str:
-        """Train; `last` is written after every epoch, `best` when dev is best. The sha256 of the best weights."""
-        digest = ""
+    def _trainable(self, seed: int) -> Trainable:
+        model: Any = build_model(self.card, setting_of(self.task, seed=seed))
+        if not hasattr(model, "loss"):
+            raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
+        trainable: Trainable = model
+        return trainable
+
+    def _only_writer(self) -> AbstractContextManager[None]:
+        return only_writer(self.output / ".train.lock")
+
+    def _check_output(self) -> None:
+        """Refuse a folder that holds anything that this training would overwrite."""
+        begun = self.checkpoints.exist() or self.kept.ended() is not None
+        other = self.kept.exist() or self.log.path.exists()
+        if begun and not self.resume:
+            raise OutputError(
+                f"--output {self.output}: holds a training already; go on with --resume, or name another folder"
+            )
+        if other and not begun:
+            raise OutputError(
+                f"--output {self.output}: holds a model already, and no checkpoint to --resume from; "
+                "name another folder"
+            )
+
+    def execute(self, report: Callable[[Event], None] = lambda _: None) -> str:
+        """Train, or go on; `last` is written after every epoch, `best` when dev is best.
+
+        Args:
+            report: is told of every event when all that belongs to it has been written.
+
+        Returns:
+            sha256 of the best weights.
+
+        Raises:
+            OutputError: another process trains here, or another training is here, or nothing can be written any more.
+            ModelError, DataError: the loss is not a number, or a clip cannot be used. What was written is kept.
+        """
+        with self._only_writer():
+            self._check_output()
+            ended = self.kept.ended()
+            if ended is None:
+                self._restore(report)
+                with _resumable():
+                    ended = self._train(report)
+            else:
+                check_same(ended.identity, self.identity, self.output)
+                self.kept.check_best(ended.best)
+                report(Resumed(self.card.recipe.epochs, self.trainer.steps, self.trainer.steps, ended=True))
+            self.checkpoints.clear()
+        return ended.best
+
+    def _restore(self, report: Callable[[Event], None]) -> None:
+        """Go to where the newest whole checkpoint is, if there is one."""
+        for folder in (self.output, self.checkpoints.folder):
+            remove_leftovers(folder)
+        saved, damaged = self.checkpoints.newest()
+        if saved is None:
+            return
+        check_same(saved.identity, self.identity, self.output)
+        if "best" in saved.written:
+            self.kept.check_best()
+        self.trainer.load_state_dict(saved.trainer)
+        self.written = dict(saved.written)
+        place = self.trainer.place
+        report(Resumed(place.epoch, place.step, self.trainer.steps, damaged=damaged))
+
+    def _train(self, report: Callable[[Event], None]) -> Ended:
+        if not self.checkpoints.exist():
+            self._checkpoint()  # a folder that holds anything of a training holds a checkpoint of it
+        self.log.cut(self.trainer.place.epoch, self.trainer.place.step)
         for event in self.trainer.run():
             if isinstance(event, Epoch):
-                when = f"epoch {event.epoch} of {self.card.recipe.epochs}"
-                self._save("last", when)
-                if event.best:
-                    digest = self._save("best", f"{when}, the best on dev")
+                self._keep(event)
+            self.log.append(event)
+            if isinstance(event, Epoch) or self.checkpoints.due():
+                self.log.sync()
+                self._checkpoint()
             report(event)
-        return digest
+        self.kept.check_best(self.written["best"])
+        ended = Ended(identity=self.identity, **self.written)
+        self.kept.end(ended)
+        return ended
 
-    def _save(self, name: str, when: str) -> str:
-        """Write <name>-<digest>.safetensors, then the card <name>.toml that names it, then drop older weights.
+    def _keep(self, epoch: Epoch) -> None:
+        """Write `last`, and `best` if it is."""
+        when = f"epoch {epoch.epoch} of {self.card.recipe.epochs}"
+        network = self.trainer.kept_network
+        self.written["last"] = self.kept.save("last", network, when)
+        if epoch.best:
+            self.written["best"] = self.kept.save("best", network, f"{when}, the best on dev")
 
-        The card always names a whole file: a kill at any moment leaves the older pair or the newer.
-        """
-        older = set(self.output.glob(f"{name}-*.safetensors"))
-        unnamed = self.output / f".{name}.safetensors"
-        digest = save_weights(self.trainer.kept_network, unnamed)
-        path = unnamed.replace(self.output / f"{name}-{digest[:8]}.safetensors")
-        weights = Weights(
-            file=path.name,
-            sha256=digest,
-            command=self.command,
-            trained_on=f"{self.task.name} {self.task.version}, train; {when}",
-            seed=self.seed,
-        )
-        card = self.card.model_copy(update={"weights": weights, "notes": ()})
-        write_text(self.output / f"{name}.toml", tomli_w.dumps(card.model_dump(mode="json", exclude_none=True)))
-        for old in older - {path}:
-            old.unlink()
-        return digest
+    def _checkpoint(self) -> None:
+        self.checkpoints.save(Saved(self.identity, self.trainer.state_dict(), self.written))
 
 
-def changed_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
-    """The card with `--set recipe.key=value` and `--set config.key=value` applied; values are JSON, or bare text.
-
-    Raises:
-        OptionError: a change names no such key or has a value of the wrong type.
-    """
-    values = card.model_dump(mode="json")
-    for change in changes:
-        key, equals, text = change.partition("=")
-        if not equals or key.partition(".")[0] not in ("recipe", "config"):
-            raise OptionError(f"--set {change}: write recipe.KEY=VALUE or config.KEY=VALUE")
-        *path, last = key.split(".")
-        table = values
-        for name in path:
-            table = table.setdefault(name, {})
-            if not isinstance(table, dict):
-                raise OptionError(f"--set {change}: {name} has no keys")
-        table[last] = _value(text)
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say how to go on where the output cannot be written any more."""
     try:
-        changed = ModelCard.model_validate_json(json.dumps(values))
-    except ValidationError as error:
-        faults = [
-            f"--set {'.'.join(map(str, e['loc']))}: {'unknown key' if e['type'] == 'extra_forbidden' else e['msg']}"
-            for e in error.errors()
-        ]
-        raise OptionError("\n".join(faults)) from error
-    changed._path = card.path  # noqa: SLF001 - a copy of the card keeps its place
-    return changed
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        yield
+    except (OutputError, OSError) as error:
+        raise OutputError(f"{error}; make room, then the same command with --resume goes on") from error

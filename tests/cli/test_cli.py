@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeCorpus, made_up_clip
 
-HEAVY = ("torch", "transformers", "datasets", "pandas")
+HEAVY = ("torch", "transformers", "datasets", "pandas", "matplotlib")
 LOOK = """
 import sys
 sys.argv = ["slbench", *{arguments}]
@@ -40,7 +40,7 @@ def test_options_are_a_promise() -> None:
     """The surface of `run` and `train`: changing it is a decision, not an accident."""
     options = {
         "run": "model task split limit batch-size workers device precision num-beams seed output fresh",
-        "train": "model task output seed device set",
+        "train": "model task output seed device set resume",
         "leaderboard": "results format",
     }
     for command, expected in options.items():
@@ -63,6 +63,22 @@ def test_a_run_ends_with_a_table_and_a_record(corpus: FakeCorpus, tmp_path: Path
     assert record.stem in table
     shown = slbench("leaderboard", "--results", str(tmp_path / "out"), "--format", "json")
     assert json.loads(shown.stdout)[0]["records"][0] == json.loads(record.read_text())
+
+
+def test_a_training_ends_with_a_picture_and_continues_when_asked(corpus: FakeCorpus, tmp_path: Path) -> None:
+    names = ["--model", str(corpus.model_path), "--task", str(corpus.task_path), "--output", str(tmp_path / "out")]
+    first = slbench("train", *names, "--device", "cpu")
+    assert first.returncode == 0, first.stderr
+    assert "epoch   2/2" in first.stderr
+    picture = (tmp_path / "out" / "curves.svg").read_bytes()
+    (tmp_path / "out" / "curves.svg").unlink()
+    again = slbench("train", *names, "--device", "cpu", "--resume")
+    assert "this training has ended already" in again.stderr
+    assert again.stdout == first.stdout
+    assert (tmp_path / "out" / "curves.svg").read_bytes() == picture
+    refused = slbench("train", *names, "--device", "cpu")
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
 
 
 def test_a_failed_clip_ends_with_1_and_keeps_off_the_board(corpus: FakeCorpus, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from fakes import FakeCorpus, made_up_clip
 from slbench import catalog
 from slbench.cards import Augmentation, ModelCard
 from slbench.data.augment import augmented
+from slbench.engine.changes import changed_card
 from slbench.engine.evaluate import Run, RunRequest
+from slbench.engine.events import Epoch
 from slbench.engine.models import find_checkpoint, load_weights
-from slbench.engine.train import Epoch
-from slbench.engine.training import TrainingRun, changed_card
+from slbench.engine.training import TrainingRun
 from slbench.errors import DataError, ModelError, OptionError, OutputError
 
 
@@ -85,7 +86,7 @@ def test_non_finite_loss_names_the_clips(corpus: FakeCorpus, tmp_path: Path) -> 
 
 def test_a_folder_that_holds_a_model_is_not_overwritten(corpus: FakeCorpus, tmp_path: Path) -> None:
     trained(corpus, tmp_path / "a", changes=("recipe.epochs=1",))
-    with pytest.raises(OutputError, match="holds a model already"):
+    with pytest.raises(OutputError, match="holds a training already; go on with --resume"):
         trained(corpus, tmp_path / "a")
 
 
@@ -99,7 +100,7 @@ def test_killed_between_weights_and_card(corpus: FakeCorpus, tmp_path: Path, mon
         written.append(target)
         target.write_text(text)
 
-    monkeypatch.setattr("slbench.engine.training.write_text", dies)
+    monkeypatch.setattr("slbench.engine.kept.write_text", dies)
     with pytest.raises(KeyboardInterrupt):
         trained(corpus, tmp_path / "a")
     find_checkpoint(catalog.get_model(str(tmp_path / "a" / "best.toml")))

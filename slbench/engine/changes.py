@@ -1,0 +1,47 @@
+"""`--set`: a model card with changed keys."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from slbench.cards import ModelCard
+from slbench.errors import OptionError
+
+
+def changed_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
+    """The card with `--set recipe.key=value` and `--set config.key=value` applied; values are JSON, or bare text.
+
+    Raises:
+        OptionError: a change names no such key or has a value of the wrong type.
+    """
+    values = card.model_dump(mode="json")
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or key.partition(".")[0] not in ("recipe", "config"):
+            raise OptionError(f"--set {change}: write recipe.KEY=VALUE or config.KEY=VALUE")
+        *path, last = key.split(".")
+        table = values
+        for name in path:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                raise OptionError(f"--set {change}: {name} has no keys")
+        table[last] = _value(text)
+    try:
+        changed = ModelCard.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        faults = [
+            f"--set {'.'.join(map(str, e['loc']))}: {'unknown key' if e['type'] == 'extra_forbidden' else e['msg']}"
+            for e in error.errors()
+        ]
+        raise OptionError("\n".join(faults)) from error
+    changed._path = card.path  # noqa: SLF001 - a copy of the card keeps its place
+    return changed
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
