@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 BLANK = 0
 """Token id of the blank; T5's padding, which no text holds."""
@@ -23,9 +24,9 @@ def ctc_loss(logits_nv: Tensor, lengths: Sequence[int], targets: Sequence[Sequen
         lengths: frames of each clip.
         targets: token ids of each clip, none of them `BLANK`. A clip with too few frames for its target is left out.
     """
-    rows = logits_nv.float().log_softmax(-1).split(list(lengths))
+    rows = logits_nv.float().log_softmax(-1).split(list(lengths))  # type: ignore[no-untyped-call]
     return F.ctc_loss(
-        torch.nn.utils.rnn.pad_sequence(list(rows)),
+        pad_sequence(list(rows)),
         torch.tensor([token for target in targets for token in target], device=logits_nv.device),
         torch.tensor(lengths),
         torch.tensor([len(target) for target in targets]),
