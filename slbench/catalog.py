@@ -39,6 +39,11 @@ class Listing:
     owner: str
     card_type: type[Card]
 
+    @property
+    def plugin(self) -> str | None:
+        """Its owner, unless that is slbench itself."""
+        return None if self.owner == OWN else self.owner
+
 
 def builtin_root() -> Path:
     """The folder that holds slbench's own `tasks/` and `models/`."""
@@ -110,7 +115,7 @@ def listings() -> tuple[Listing, ...]:
         for owner, root in roots()
         for path in _card_paths(root)
     ]
-    return tuple(sorted(found, key=lambda listing: (listing.name, listing.owner)))
+    return tuple(sorted(found, key=lambda listing: (listing.name, listing.owner, listing.path)))
 
 
 def names(card_type: type[Card]) -> list[str]:
@@ -139,17 +144,17 @@ def get(name: str, card_type: type[CardT]) -> CardT:
     try:
         return read_card(owners[0].path, card_type)
     except CardError as error:
-        raise CardError(f"{_plugin(owners[0].owner)}{error}") from error
+        raise CardError(f"{_prefix(owners[0].plugin)}{error}") from error
 
 
-def owner_of(card: Card) -> str | None:
-    """Whose card it is; None for one that was given as a file."""
-    return next((listing.owner for listing in listings() if listing.path == card.path), None)
+def plugin_of(card: Card) -> str | None:
+    """The plug-in that offers the card; None for slbench's own, and for one that was given as a file."""
+    return next((listing.plugin for listing in listings() if listing.path == card.path), None)
 
 
-def _plugin(owner: str | None) -> str:
-    """How an error message begins that is about a card of this owner."""
-    return "" if owner in (OWN, None) else f"plug-in {owner!r}: "
+def _prefix(plugin: str | None) -> str:
+    """How an error message begins that is about a card of this plug-in."""
+    return "" if plugin is None else f"plug-in {plugin!r}: "
 
 
 @contextmanager
@@ -168,7 +173,7 @@ def blamed(card: Card, reference: str, doing: str) -> Iterator[None]:
         raise
     except BaseException as error:
         raised = "".join(traceback.format_exception_only(error)).strip()
-        raise CardError(f"{_plugin(owner_of(card))}{card.path}: {reference!r} cannot be {doing}: {raised}") from error
+        raise CardError(f"{_prefix(plugin_of(card))}{card.path}: {reference!r} cannot be {doing}: {raised}") from error
 
 
 def resolve(reference: str, card: Card) -> Any:

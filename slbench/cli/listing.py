@@ -43,16 +43,16 @@ def list_cards(
     from slbench.report.cards import card_values
 
     types: dict[Kind, type[Card]] = {Kind.tasks: TaskCard, Kind.models: ModelCard, Kind.datasets: DatasetCard}
-    cards: list[tuple[str, Card]] = []
+    cards: list[tuple[str | None, Card]] = []
     faults = catalog.broken_plugins()
     for name in catalog.names(types[kind]):
         try:
             card = catalog.get(name, types[kind])
-            cards.append((str(catalog.owner_of(card)), card))
+            cards.append((catalog.plugin_of(card), card))
         except CardError as error:
             faults.append(str(error))
     if output_format is Format.json:
-        values = [{"owner": owner, **card_values(card)} for owner, card in cards]
+        values = [{"plugin": plugin, **card_values(card)} for plugin, card in cards]
         typer.echo(json.dumps(values, indent=1, ensure_ascii=False))
     else:
         for table in _tables(cards):
@@ -61,14 +61,13 @@ def list_cards(
         errors().print(fault, style="yellow", soft_wrap=True)
 
 
-def _tables(cards: "list[tuple[str, Card]]") -> "Iterator[Table]":
+def _tables(cards: "list[tuple[str | None, Card]]") -> "Iterator[Table]":
     """One table of slbench's own cards and one a plug-in; they are headed as soon as there is a plug-in's."""
-    from slbench import catalog
     from slbench.report.cards import card_table
 
-    owners = sorted({catalog.OWN, *(owner for owner, _ in cards)}, key=lambda owner: (owner != catalog.OWN, owner))
-    for owner in owners:
-        table = card_table([card for other, card in cards if other == owner])
-        if len(owners) > 1:
-            table.title = owner if owner == catalog.OWN else f"plug-in {owner}"
+    plugins = sorted({plugin for plugin, _ in cards if plugin is not None})
+    for plugin in (None, *plugins):
+        table = card_table([card for owner, card in cards if owner == plugin])
+        if plugins:
+            table.title = f"plug-in {plugin}" if plugin else "slbench"
         yield table
