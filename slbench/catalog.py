@@ -10,6 +10,7 @@ it is asked for. So a broken plug-in harms nobody who does not use it.
 import difflib
 import importlib
 import importlib.util
+import re
 import tomllib
 import traceback
 from collections.abc import Iterator
@@ -173,6 +174,8 @@ def blamed(card: Card, reference: str, doing: str) -> Iterator[None]:
         raise
     except BaseException as error:
         raised = "".join(traceback.format_exception_only(error)).strip()
+        if isinstance(error, ModuleNotFoundError) and error.name == re.split("[.:]", reference)[0]:
+            raised += "; install it, or run `python -m slbench` in the folder that holds it"
         raise CardError(f"{_prefix(plugin_of(card))}{card.path}: {reference!r} cannot be {doing}: {raised}") from error
 
 
