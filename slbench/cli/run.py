@@ -24,10 +24,7 @@ def run(
     ),
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not continue an interrupted run.")] = False,
     mock: Annotated[
-        bool,
-        typer.Option(
-            "--mock", help="Try the model on 8 made-up clips (the limit: on that many), without data or weights."
-        ),
+        bool, typer.Option("--mock", help="Try the model on 8 (or limit) made-up clips, without data or weights.")
     ] = False,
 ) -> None:
     """Run a model on a task: predictions, scores with confidence intervals, and a record of how they were made."""

@@ -17,6 +17,7 @@ from slbench.engine.evaluate import Progress, Run
 from slbench.engine.request import RunRequest
 from slbench.errors import CardError, ModelError, OptionError, OutputError
 from slbench.files import file_digest
+from slbench.modeling.base import Output
 from slbench.records import RunRecord, parse_predictions, parse_record
 from slbench.report.leaderboard import read_board
 from slbench.report.tables import caption
@@ -158,6 +159,24 @@ def test_impossible_options(corpus: FakeCorpus, tmp_path: Path, changes, message
     with pytest.raises(OptionError, match=message):
         Run(request(corpus, tmp_path / "out", **changes))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda outputs: outputs[:-1], "gave 7 answers for 8 clips"),
+        (lambda outputs: [*outputs, outputs[0]], "gave 9 answers for 8 clips"),
+        (lambda outputs: [Output(o.text, o.log_likelihoods[1:]) for o in outputs], "2 log-likelihoods for 3 glosses"),
+    ],
+)
+def test_a_model_that_answers_wrongly_is_told(corpus: FakeCorpus, tmp_path: Path, monkeypatch, spoil, message) -> None:
+    """Instead of answers that slip to the next clip or gloss."""
+    run = Run(request(corpus, tmp_path))
+    decode = run.model.decode
+    monkeypatch.setattr(run.model, "decode", lambda encoded: spoil(decode(encoded)))
+    with pytest.raises(ModelError, match=message):
+        run.execute()
+    assert not run.record_path.exists()
 
 
 def arrays(clips: MockSplit) -> list[np.ndarray]:
