@@ -14,7 +14,8 @@ from slbench.version import __version__
 if TYPE_CHECKING:
     from slbench.cards import DatasetCard, ModelCard, TaskCard
     from slbench.data.clip import Clip
-    from slbench.engine.evaluate import Run, RunRequest
+    from slbench.engine.evaluate import Run
+    from slbench.engine.request import RunRequest
     from slbench.engine.training import TrainingRun
     from slbench.errors import ClipError, SlbenchError
     from slbench.modeling.base import Model, Output, Setting, Trainable
@@ -42,7 +43,8 @@ __all__ = [
 _HOMES = {
     "slbench.cards": ("DatasetCard", "ModelCard", "TaskCard"),
     "slbench.data.clip": ("Clip",),
-    "slbench.engine.evaluate": ("Run", "RunRequest"),
+    "slbench.engine.evaluate": ("Run",),
+    "slbench.engine.request": ("RunRequest",),
     "slbench.engine.training": ("TrainingRun",),
     "slbench.errors": ("ClipError", "SlbenchError"),
     "slbench.modeling.base": ("Model", "Output", "Setting", "Trainable"),

@@ -3,22 +3,31 @@
 Cards come from `tasks/` and `models/` of, in this order: slbench itself (inside an installed
 wheel, beside the package in a checkout), and every package that offers an entry point in the group
 `slbench.catalog`, whose value is the package that holds the two folders. Nothing of a
-plug-in is imported here. A card is checked when it is asked for.
+plug-in is imported to find its cards; a card is checked, and the code that it names imported, when
+it is asked for. So a broken plug-in harms nobody who does not use it.
 """
 
 import difflib
+import importlib
 import importlib.util
+import re
 import tomllib
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 from slbench.cards import CARD_TYPES, Card, CardT, DatasetCard, ModelCard, TaskCard, read_card
-from slbench.errors import CardError
+from slbench.errors import CardError, SlbenchError
 
 GROUP = "slbench.catalog"
+OWN = "slbench"
+"""Owner of the cards that come with slbench."""
+PATTERNS = ("tasks/*/*.toml", "models/*.toml")
 _PACKAGE = Path(__file__).parent
 
 
@@ -31,6 +40,11 @@ class Listing:
     owner: str
     card_type: type[Card]
 
+    @property
+    def plugin(self) -> str | None:
+        """Its owner, unless that is slbench itself."""
+        return None if self.owner == OWN else self.owner
+
 
 def builtin_root() -> Path:
     """The folder that holds slbench's own `tasks/` and `models/`."""
@@ -39,19 +53,26 @@ def builtin_root() -> Path:
 
 
 def _plugin_root(entry_point: EntryPoint) -> Path | None:
-    """The plug-in's package folder, found without running its code; None if there is none."""
+    """The plug-in's package folder, found without running its code; None if it is not there or holds no card."""
     try:
-        spec = importlib.util.find_spec(entry_point.module.partition(".")[0])
-    except (ImportError, ValueError):
+        top, *inner = entry_point.module.split(".")
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):  # the last: a value that cannot name a module
         return None
     if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(spec.submodule_search_locations[0]).joinpath(*entry_point.module.split(".")[1:])
+    root = Path(next(iter(spec.submodule_search_locations))).joinpath(*inner)
+    return root if any(_card_paths(root)) else None
+
+
+def _card_paths(root: Path) -> Iterator[Path]:
+    for pattern in PATTERNS:
+        yield from root.glob(pattern)
 
 
 def roots() -> Iterator[tuple[str, Path]]:
     """(owner, folder) of slbench and of every plug-in whose folder can be found."""
-    yield "slbench", builtin_root()
+    yield OWN, builtin_root()
     for entry_point in _plugins():
         root = _plugin_root(entry_point)
         if root is not None:
@@ -59,9 +80,10 @@ def roots() -> Iterator[tuple[str, Path]]:
 
 
 def broken_plugins() -> list[str]:
-    """A line for every plug-in whose folder cannot be found; it offers nothing and harms nothing."""
+    """A line for every plug-in whose cards cannot be found; it offers nothing and harms nothing."""
     return [
-        f"plug-in {entry_point.name!r}: there is no package {entry_point.value!r} with cards; reinstall or remove it"
+        f"plug-in {entry_point.name!r}: there is no package {entry_point.value!r} with cards "
+        f"({' or '.join(PATTERNS)}); reinstall or remove it"
         for entry_point in _plugins()
         if _plugin_root(entry_point) is None
     ]
@@ -92,10 +114,9 @@ def listings() -> tuple[Listing, ...]:
     found = [
         Listing(_own_name(path), path, owner, card_type_of(path))
         for owner, root in roots()
-        for pattern in ("tasks/*/*.toml", "models/*.toml")
-        for path in root.glob(pattern)
+        for path in _card_paths(root)
     ]
-    return tuple(sorted(found, key=lambda listing: (listing.name, listing.owner)))
+    return tuple(sorted(found, key=lambda listing: (listing.name, listing.owner, listing.path)))
 
 
 def names(card_type: type[Card]) -> list[str]:
@@ -107,7 +128,8 @@ def get(name: str, card_type: type[CardT]) -> CardT:
     """The card with this name, or in the file of this path (`./mine.toml`).
 
     Raises:
-        CardError: unknown (near names are given), defined twice (both owners are named), or faulty.
+        CardError: unknown (near names are given), defined twice (both owners are named), or faulty; a plug-in's
+            is named.
     """
     if name.endswith(".toml"):
         return read_card(Path(name), card_type)
@@ -116,8 +138,56 @@ def get(name: str, card_type: type[CardT]) -> CardT:
         raise CardError(_unknown(name, card_type))
     if len(owners) > 1:
         places = " and ".join(f"{listing.owner} ({listing.path})" for listing in owners)
-        raise CardError(f"{card_type.kind} {name!r} is defined twice: by {places}; rename one of them")
-    return read_card(owners[0].path, card_type)
+        raise CardError(
+            f"{card_type.kind} {name!r} is defined twice: by {places}; "
+            "rename one of them, or give the file instead of the name"
+        )
+    try:
+        return read_card(owners[0].path, card_type)
+    except CardError as error:
+        raise CardError(f"{_prefix(owners[0].plugin)}{error}") from error
+
+
+def plugin_of(card: Card) -> str | None:
+    """The plug-in that offers the card; None for slbench's own, and for one that was given as a file."""
+    return next((listing.plugin for listing in listings() if listing.path == card.path), None)
+
+
+def _prefix(plugin: str | None) -> str:
+    """How an error message begins that is about a card of this plug-in."""
+    return "" if plugin is None else f"plug-in {plugin!r}: "
+
+
+@contextmanager
+def blamed(card: Card, reference: str, doing: str) -> Iterator[None]:
+    """Turn whatever the code that a card names raises, SystemExit too, into one message that names card and plug-in.
+
+    Args:
+        doing: what cannot be done with it: `imported`, `built`.
+
+    Raises:
+        CardError: in place of all but slbench's own errors and Ctrl-C.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SlbenchError):
+        raise
+    except BaseException as error:
+        raised = "".join(traceback.format_exception_only(error)).strip()
+        if isinstance(error, ModuleNotFoundError) and error.name == re.split("[.:]", reference)[0]:
+            raised += "; install it, or run `python -m slbench` in the folder that holds it"
+        raise CardError(f"{_prefix(plugin_of(card))}{card.path}: {reference!r} cannot be {doing}: {raised}") from error
+
+
+def resolve(reference: str, card: Card) -> Any:
+    """The class that a "module:Class" string on a card names.
+
+    Raises:
+        CardError: the module cannot be imported or has no such class.
+    """
+    module, _, name = reference.partition(":")
+    with blamed(card, reference, "imported"):
+        return getattr(importlib.import_module(module), name)
 
 
 def get_task(name: str) -> TaskCard:
@@ -143,13 +213,18 @@ def find(name: str) -> Card:
     """The card of any kind with this name, or in the file of this path.
 
     Raises:
-        CardError: no kind has it.
+        CardError: no kind has it, or several have.
     """
     if name.endswith(".toml"):
         return read_card(Path(name), _kind_of_values(Path(name)))
-    for card_type in CARD_TYPES:
-        if name in names(card_type):
-            return get(name, card_type)
+    kinds = [card_type for card_type in CARD_TYPES if name in names(card_type)]
+    if len(kinds) > 1:
+        places = " and ".join(
+            f"a {listing.card_type.kind} ({listing.path})" for listing in listings() if listing.name == name
+        )
+        raise CardError(f"{name!r} is {places}; give the file instead of the name")
+    if kinds:
+        return get(name, kinds[0])
     everything = sorted({listing.name for listing in listings()})
     raise CardError(f"there is no task, model or dataset {name!r}{_near(name, everything)}")
 
@@ -170,5 +245,7 @@ def _unknown(name: str, card_type: type[Card]) -> str:
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; known: {', '.join(known)}" if known else "; the catalog is empty"
+        hint = f"; did you mean {' or '.join(near)}?"
+    else:
+        hint = f"; known: {', '.join(known)}" if known else "; the catalog is empty"
+    return "\n".join([hint, *broken_plugins()])

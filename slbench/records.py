@@ -6,9 +6,9 @@ field changes its meaning or is removed.
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from slbench.cards import Family, Frozen
 from slbench.errors import OutputError
@@ -74,6 +74,7 @@ class ModelStamp(Frozen):
     code_sha256: str
     """Of the file that defines the model's class."""
     weights_sha256: str
+    """`untrained` in a mock run of a model without weights."""
     parameters: int
     """Trainable values, shared ones once."""
 
@@ -89,6 +90,8 @@ class Options(Frozen):
     precision: str
     num_beams: int
     seed: int
+    mock: bool = False
+    """Whether the clips were made up; `task` then tells of them instead of the corpus."""
 
 
 class ScoreStamp(Frozen):
@@ -168,6 +171,12 @@ class RunRecord(Frozen):
     predictions_sha256: str
     cost: Cost
     environment: Environment
+
+    @model_validator(mode="after")
+    def _mock_is_barred(self) -> Self:
+        if self.options.mock and not self.barred:
+            raise ValueError("a mock run is barred from leaderboards")
+        return self
 
 
 def predictions_text(predictions: Sequence[Prediction]) -> str:

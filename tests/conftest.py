@@ -15,6 +15,7 @@ from slbench.engine.determinism import make_deterministic
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
 torch.set_num_threads(1)
+pytest.register_assert_rewrite("interface")
 
 
 @pytest.fixture(scope="session", autouse=True)

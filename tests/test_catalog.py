@@ -6,7 +6,8 @@ import pytest
 from fakes import FakeCorpus
 
 from slbench import catalog
-from slbench.cards import DatasetCard, ModelCard, TaskCard, read_card, resolve
+from slbench.cards import DatasetCard, ModelCard, TaskCard, read_card
+from slbench.catalog import resolve
 from slbench.engine.models import build_model, setting_of
 from slbench.errors import CardError
 from slbench.metrics.protocols import get_protocol
@@ -145,9 +146,8 @@ def test_a_plugin_that_is_not_there_is_named(monkeypatch) -> None:
     points = EntryPoints([EntryPoint("theirs", "no_such_package_anywhere", catalog.GROUP)])
     monkeypatch.setattr(catalog, "entry_points", lambda group: points.select(group=group))
     assert [owner for owner, _ in catalog.roots()] == ["slbench"]
-    assert catalog.broken_plugins() == [
-        "plug-in 'theirs': there is no package 'no_such_package_anywhere' with cards; reinstall or remove it"
-    ]
+    (said,) = catalog.broken_plugins()
+    assert said.startswith("plug-in 'theirs': there is no package 'no_such_package_anywhere' with cards")
 
 
 @pytest.mark.parametrize("glosses", ["[]", '["HELP", "HELP"]'])

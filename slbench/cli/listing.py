@@ -1,9 +1,15 @@
 """`slbench list`: what is in the catalog."""
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from slbench.cards import Card
 
 
 class Kind(StrEnum):
@@ -27,30 +33,41 @@ def list_cards(
         Format, typer.Option("--format", help="Table for people, JSON for programs.")
     ] = Format.table,
 ) -> None:
-    """List the tasks, models or datasets that slbench and its plug-ins offer."""
+    """List the tasks, models or datasets that slbench and its plug-ins offer; what is broken is named on stderr."""
     import json
 
     from slbench import catalog
     from slbench.cards import Card, DatasetCard, ModelCard, TaskCard
     from slbench.cli.console import errors, out
     from slbench.errors import CardError
-    from slbench.report.cards import card_table, card_values
+    from slbench.report.cards import card_values
 
     types: dict[Kind, type[Card]] = {Kind.tasks: TaskCard, Kind.models: ModelCard, Kind.datasets: DatasetCard}
-    card_type = types[kind]
-    cards: list[Card] = []
-    faults: list[str] = []
-    for name in catalog.names(card_type):
+    cards: list[tuple[str | None, Card]] = []
+    faults = catalog.broken_plugins()
+    for name in catalog.names(types[kind]):
         try:
-            cards.append(catalog.get(name, card_type))
+            card = catalog.get(name, types[kind])
+            cards.append((catalog.plugin_of(card), card))
         except CardError as error:
             faults.append(str(error))
     if output_format is Format.json:
-        typer.echo(json.dumps([card_values(card) for card in cards], indent=1, ensure_ascii=False))
+        values = [{"plugin": plugin, **card_values(card)} for plugin, card in cards]
+        typer.echo(json.dumps(values, indent=1, ensure_ascii=False))
     else:
-        out().print(card_table(cards))
-    for plugin in catalog.broken_plugins():
-        errors().print(plugin, style="yellow", soft_wrap=True)
-    if faults:
-        errors().print("\n".join(faults), style="red", soft_wrap=True)
-        raise typer.Exit(2)
+        for table in _tables(cards):
+            out().print(table)
+    for fault in faults:
+        errors().print(fault, style="yellow", soft_wrap=True)
+
+
+def _tables(cards: "list[tuple[str | None, Card]]") -> "Iterator[Table]":
+    """One table of slbench's own cards and one a plug-in; they are headed as soon as there is a plug-in's."""
+    from slbench.report.cards import card_table
+
+    plugins = sorted({plugin for plugin, _ in cards if plugin is not None})
+    for plugin in (None, *plugins):
+        table = card_table([card for owner, card in cards if owner == plugin])
+        if plugins:
+            table.title = f"plug-in {plugin}" if plugin else "slbench"
+        yield table

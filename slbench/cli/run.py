@@ -23,6 +23,9 @@ def run(
         "results"
     ),
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not continue an interrupted run.")] = False,
+    mock: Annotated[
+        bool, typer.Option("--mock", help="Try the model on 8 (or limit) made-up clips, without data or weights.")
+    ] = False,
 ) -> None:
     """Run a model on a task: predictions, scores with confidence intervals, and a record of how they were made."""
     from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
@@ -30,12 +33,13 @@ def run(
 
     quiet_libraries()
     with status("loading"):
-        from slbench.engine.evaluate import Run, RunRequest
+        from slbench.engine.evaluate import Run
+        from slbench.engine.request import RunRequest
         from slbench.report.tables import run_table
 
         planned = Run(
             RunRequest(
-                model, task, split, limit, batch_size, workers, device, precision, num_beams, seed, output, fresh
+                model, task, split, limit, batch_size, workers, device, precision, num_beams, seed, output, fresh, mock
             )
         )
     for journal in planned.other_journals():

@@ -19,6 +19,9 @@ def show(
 
     card = catalog.find(name)
     extra = {"card": str(card.path), "digest": card.digest()}
+    plugin = catalog.plugin_of(card)
+    if plugin is not None:
+        extra["plug-in"] = plugin
     if isinstance(card, TaskCard | DatasetCard):
         dataset = card if isinstance(card, DatasetCard) else catalog.get_dataset(card.dataset, card)
         extra["data"] = _data(dataset)

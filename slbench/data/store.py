@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import datasets
 import numpy as np
@@ -23,7 +23,8 @@ import platformdirs
 import pyarrow as pa
 from filelock import FileLock
 
-from slbench.cards import DatasetCard, resolve
+from slbench.cards import DatasetCard
+from slbench.catalog import blamed, resolve
 from slbench.data.clip import POINTS, Clip
 from slbench.data.readers import Entry, Reader
 from slbench.errors import ClipError, DataError, OutputError
@@ -59,6 +60,17 @@ class ClipRow:
     frames: int
     error: str | None
     """Why it could not be read when the corpus was prepared."""
+
+
+class Clips(Protocol):
+    """Clips by number: a split of a prepared corpus, or made-up ones."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> ClipRow: ...
+
+    def clip(self, index: int) -> Clip:
+        """Read one clip; raises ClipError where it cannot be used."""
 
 
 class Split(Sequence[ClipRow]):
@@ -172,7 +184,9 @@ def prepare(card: DatasetCard) -> Store:
         MissingExtraError, DataError: the corpus is absent or is not what its card says.
         OutputError: the cache folder cannot be written.
     """
-    reader: Reader = resolve(card.reader, card)()
+    reader_class = resolve(card.reader, card)
+    with blamed(card, card.reader, "built"):
+        reader: Reader = reader_class()
     sources = source_digests(card, reader)
     manifest = _manifest(card, reader, sources)
     folder = folder_of(card)

@@ -1,6 +1,5 @@
 """One model on one task: from names to a record, surviving a kill at any moment."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -12,13 +11,15 @@ import torch
 
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
-from slbench.data.store import Split, Store, prepare
+from slbench.data.mock import CLIPS, MockSplit, made_up_dataset
+from slbench.data.store import Clips, prepare
 from slbench.engine import provenance
-from slbench.engine.checks import check_references, check_seed, check_writable, only_writer, task_dataset
+from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal
 from slbench.engine.models import build_model, check_fit, code_digest, find_checkpoint, load_weights, setting_of
 from slbench.engine.predict import BatchResult, load_batches, predict_batch
+from slbench.engine.request import RunRequest
 from slbench.engine.stamps import cost, model_stamp, task_stamp
 from slbench.errors import OptionError
 from slbench.files import file_digest, text_digest, write_text
@@ -26,23 +27,10 @@ from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
 from slbench.records import Options, RunRecord, ScoreStamp, predictions_text
 
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What `slbench run` was asked for; names as on the command line."""
-
-    model: str
-    task: str
-    split: str = "test"
-    limit: int | None = None
-    batch_size: int = 32
-    workers: int = 0
-    device: str = "auto"
-    precision: str = "float32"
-    num_beams: int = 4
-    seed: int = 0
-    output: Path = Path("results")
-    fresh: bool = False
+UNTRAINED = "untrained"
+"""Digest of the weights of a mock run whose model has none."""
+MOCK_NOTES = ("The clips are made up: this shows that the model runs, and nothing about how good it is.",)
+"""In place of the task's own notes, which are about its clips."""
 
 
 @dataclass(frozen=True)
@@ -63,36 +51,35 @@ class Run:
 
     def __init__(self, request: RunRequest) -> None:
         self.request = request
-        self._check_numbers()
+        request.check()
         self.task: TaskCard = catalog.get_task(request.task)
         self.card: ModelCard = catalog.get_model(request.model)
         self._check_names()
         self.dataset: DatasetCard = task_dataset(self.task)
         self.protocol = get_protocol(self.task.protocol, self.task.family)
-        checkpoint = find_checkpoint(self.card)
-        self.weights = checkpoint.sha256
+        checkpoint = None if request.mock and self.card.weights is None else find_checkpoint(self.card)
+        self.weights = UNTRAINED if checkpoint is None else checkpoint.sha256
         self.device = choose_device(request.device)
         check_writable(request.output)
         make_deterministic(request.seed)
         self.model: Model = build_model(self.card, setting_of(self.task, request.num_beams, request.seed))
-        load_weights(self.model, checkpoint)
+        if checkpoint is not None:
+            load_weights(self.model, checkpoint)
         self.model.network.to(self.device).eval()
-        self.store: Store = prepare(self.dataset)
-        self.split: Split = self.store.split(request.split)
-        check_references(self.task, self.split)
+        self.split, self.data_digest = self._made_up() if request.mock else self._prepared()
 
-    def _check_numbers(self) -> None:
-        request = self.request
-        for option, least in (("batch_size", 1), ("workers", 0), ("num_beams", 1), ("limit", 1)):
-            value = getattr(request, option)
-            if value is not None and value < least:
-                raise OptionError(f"--{option.replace('_', '-')} {value}: must be at least {least}")
-        most = 4 * (os.cpu_count() or 1)
-        if request.workers > most:
-            raise OptionError(f"--workers {request.workers}: must be at most {most}, four a core")
-        check_seed(request.seed)
-        if request.precision not in PRECISIONS:
-            raise OptionError(f"--precision {request.precision}: known are {', '.join(PRECISIONS)}")
+    def _prepared(self) -> tuple[Clips, str]:
+        """The task's clips and the digest of their sources."""
+        store = prepare(self.dataset)
+        split = store.split(self.request.split)
+        check_references(self.task, split)
+        return split, store.data_digest
+
+    def _made_up(self) -> tuple[Clips, str]:
+        """Clips of the task's shape; the corpus and its reader are not touched."""
+        self.dataset = made_up_dataset(self.dataset)
+        split = MockSplit(self.task, self.request.seed, self.request.limit or CLIPS)
+        return split, split.data_digest
 
     def _check_names(self) -> None:
         check_fit(self.card, self.task)
@@ -112,7 +99,7 @@ class Run:
         request = self.request
         return {
             "task": self.task.digest(),
-            "data": self.store.data_digest,
+            "data": self.data_digest,
             "model": self.card.digest(),
             "weights": self.weights,
             "split": request.split,
@@ -122,6 +109,7 @@ class Run:
             "device": provenance.accelerator(self.device) or self.device.type,
             "seed": request.seed,
             "batch_size": None if request.precision == "float32" else request.batch_size,
+            **({"mock": "made-up clips"} if request.mock else {}),
         }
 
     @cached_property
@@ -137,8 +125,9 @@ class Run:
 
     @cached_property
     def name(self) -> str:
-        """Of the run's files: the split and a digest of the choices."""
-        return f"{self.request.split}-{text_digest(repr(sorted(self.choices.items())))[:8]}"
+        """Of the run's files: the split and a digest of the choices; a mock run says that it is one."""
+        kind = "mock-" if self.request.mock else ""
+        return f"{kind}{self.request.split}-{text_digest(repr(sorted(self.choices.items())))[:8]}"
 
     @property
     def folder(self) -> Path:
@@ -228,12 +217,12 @@ class Run:
         record = RunRecord(
             run=self.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            task=task_stamp(self.task, self.dataset, self.store, self.request.split, len(self.split)),
+            task=task_stamp(self.task, self.dataset, self.data_digest, self.request.split, len(self.split)),
             model=model_stamp(self.card, self.weights, self.model),
             options=self._options(),
             protocol=self.protocol.name,
             scores=tuple(ScoreStamp(**asdict(score)) for score in scores),
-            notes=self.task.notes,
+            notes=MOCK_NOTES if self.request.mock else self.task.notes,
             failed=failed,
             barred=self._barred(len(failed)),
             resumed_clips=resumed,
@@ -254,10 +243,13 @@ class Run:
             precision=request.precision,
             num_beams=request.num_beams,
             seed=request.seed,
+            mock=request.mock,
         )
 
     def _barred(self, failed: int) -> tuple[str, ...]:
         reasons = []
+        if self.request.mock:
+            reasons.append(f"--mock: made-up clips{', untrained weights' if self.weights == UNTRAINED else ''}")
         if len(self.wanted) < len(self.split):
             reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
         if self.request.split == "train":

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from slbench.cards import ModelCard, TaskCard, resolve
+from slbench.cards import ModelCard, TaskCard
+from slbench.catalog import blamed, resolve
 from slbench.errors import CardError, ModelError
 from slbench.files import atomic_path, file_digest
 from slbench.modeling.base import Model, Setting
@@ -33,18 +34,19 @@ def build_model(card: ModelCard, setting: Setting) -> Model:
     """A freshly initialised model.
 
     Raises:
-        CardError: the class cannot be imported or rejects the card's [config].
+        CardError: the class cannot be imported or built, or rejects the card's [config].
         ModelError: something it needs, such as a tokenizer, is absent.
     """
     implementation = resolve(card.implementation, card)
     lacking = [name for name in ("Config", "prepare", "encode", "decode") if not hasattr(implementation, name)]
     if lacking:
         raise CardError(f"{card.path}: {card.implementation} is not a model: it has no {', '.join(lacking)}")
-    try:
-        model: Model = implementation(card.config, setting)
-    except ValidationError as error:
-        faults = [f"{card.path}: config.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise CardError("\n".join(faults)) from error
+    with blamed(card, card.implementation, "built"):
+        try:
+            model: Model = implementation(card.config, setting)
+        except ValidationError as error:
+            faults = [f"{card.path}: config.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+            raise CardError("\n".join(faults)) from error
     return model
 
 
@@ -66,7 +68,8 @@ def find_checkpoint(card: ModelCard) -> Checkpoint:
     if card.weights is None or path is None:
         raise ModelError(
             f"{card.name} has no weights: {card.path} has no [weights]. "
-            f"Train it first: slbench train --model {card.name} --task TASK --output FOLDER"
+            f"Train it first: slbench train --model {card.name} --task TASK --output FOLDER "
+            "(or try it untrained on made-up clips with --mock)"
         )
     digest = file_digest(path)
     if digest != card.weights.sha256:

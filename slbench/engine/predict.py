@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader, Dataset
 from slbench.cards import TaskCard
 from slbench.data.batching import length_buckets
 from slbench.data.clip import Clip
-from slbench.data.store import Split
+from slbench.data.store import Clips
 from slbench.engine.models import autocast, device_of
-from slbench.errors import ClipError
+from slbench.errors import ClipError, ModelError
 from slbench.modeling.base import Inputs, Model, Output
 from slbench.records import Prediction, Ranked
 
@@ -37,7 +37,7 @@ class Loaded:
 class PreparedClips(Dataset[Loaded]):
     """Reads and prepares clips one by one; what a loader worker runs."""
 
-    def __init__(self, split: Split, prepare: Callable[[Clip], Inputs]) -> None:
+    def __init__(self, split: Clips, prepare: Callable[[Clip], Inputs]) -> None:
         self.split = split
         self.prepare = prepare
 
@@ -61,7 +61,7 @@ class BatchResult:
 
 
 def load_batches(
-    model: Model, split: Split, wanted: Sequence[int], batch_size: int, workers: int
+    model: Model, split: Clips, wanted: Sequence[int], batch_size: int, workers: int
 ) -> Iterator[list[Loaded]]:
     """Batches of prepared clips of similar length, longest first."""
     buckets = length_buckets([split[index].frames for index in wanted], batch_size)
@@ -72,7 +72,7 @@ def load_batches(
 
 
 def predict_batch(
-    model: Model, task: TaskCard, split: Split, batch: list[Loaded], precision: torch.dtype
+    model: Model, task: TaskCard, split: Clips, batch: list[Loaded], precision: torch.dtype
 ) -> BatchResult:
     """Predictions for a batch; clips that could not be loaded are predictions with an error."""
     seconds = {"load": sum(loaded.seconds for loaded in batch)}
@@ -98,17 +98,25 @@ def _answer(model: Model, inputs: list[Inputs], precision: torch.dtype, seconds:
         start = time.perf_counter()
         outputs = model.decode(encoded)
         seconds["decode"] = _since(start, model)
+    if len(outputs) != len(inputs):
+        raise ModelError(
+            f"{type(model).__name__}.decode gave {len(outputs)} answers for {len(inputs)} clips, not one each"
+        )
     return outputs
 
 
 def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str, ...]) -> Prediction:
     """Ties in the rounded likelihoods are broken by the gloss, so that noise below rounding decides nothing."""
+    if len(output.log_likelihoods) not in (0, len(glosses)):
+        raise ModelError(
+            f"clip {clip_id}: the model gave {len(output.log_likelihoods)} log-likelihoods for {len(glosses)} glosses"
+        )
     if not all(map(math.isfinite, output.log_likelihoods)):
         return Prediction(
             id=clip_id, reference=reference, error=f"clip {clip_id}: the model's likelihoods are not finite"
         )
     rounded = [round(value, DECIMALS) for value in output.log_likelihoods]
-    ranked = sorted(zip(rounded, glosses, strict=bool(rounded)), key=lambda pair: (-pair[0], pair[1]))[:TOP_K]
+    ranked = sorted(zip(rounded, glosses, strict=False), key=lambda pair: (-pair[0], pair[1]))[:TOP_K]
     top_k = tuple(Ranked(gloss=gloss, log_likelihood=value) for value, gloss in ranked)
     return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k)
 

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from slbench.cards import DatasetCard, ModelCard, TaskCard
-from slbench.data.store import Store
 from slbench.engine.models import code_digest, count_parameters
 from slbench.engine.predict import BatchResult
 from slbench.engine.provenance import peak_memory_mb
@@ -14,7 +13,7 @@ from slbench.modeling.base import Model
 from slbench.records import Cost, ModelStamp, TaskStamp
 
 
-def task_stamp(task: TaskCard, dataset: DatasetCard, store: Store, split: str, clips: int) -> TaskStamp:
+def task_stamp(task: TaskCard, dataset: DatasetCard, data_digest: str, split: str, clips: int) -> TaskStamp:
     """The task, and the very data it was run on."""
     return TaskStamp(
         name=task.name,
@@ -24,7 +23,7 @@ def task_stamp(task: TaskCard, dataset: DatasetCard, store: Store, split: str, c
         split=split,
         clips=clips,
         dataset=dataset.name,
-        data_digest=store.data_digest,
+        data_digest=data_digest,
         pose_source=dataset.pose_source,
         composed=dataset.composed,
     )

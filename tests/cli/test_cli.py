@@ -39,7 +39,7 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
 def test_options_are_a_promise() -> None:
     """The surface of `run` and `train`: changing it is a decision, not an accident."""
     options = {
-        "run": "model task split limit batch-size workers device precision num-beams seed output fresh",
+        "run": "model task split limit batch-size workers device precision num-beams seed output fresh mock",
         "train": "model task output seed device set resume",
         "leaderboard": "results format",
     }

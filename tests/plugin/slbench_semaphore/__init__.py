@@ -1,0 +1,1 @@
+"""Flag semaphore for slbench."""

@@ -1,0 +1,125 @@
+"""The how-to pages are carried out as they stand: their files written, their commands run."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from slbench import catalog
+from slbench.data.store import prepare
+from slbench.errors import DataError
+from slbench.records import RunRecord, parse_record
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+BLOCK = re.compile(r"(?:^`(?P<name>[\w.-]+)`:\n\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+LONGEST_MODEL = 60
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's files, by name, and its commands, line by line."""
+
+    files: dict[str, str]
+    commands: list[str]
+    text: str
+
+
+def read_page(name: str) -> Page:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    blocks = list(BLOCK.finditer(text))
+    assert len(blocks) == text.count("```") / 2
+    files = {block["name"]: block["text"] for block in blocks if block["name"]}
+    commands = [line for block in blocks if block["language"] == "sh" for line in block["text"].splitlines()]
+    return Page(files, commands, text)
+
+
+def environment(*extra: Path) -> dict[str, str]:
+    """`python` is this one, and slbench is found as it is here; the helpers of tests are found only if asked for."""
+    paths = [path for path in os.environ["PYTHONPATH"].split(os.pathsep) if Path(path) != TESTS]
+    return os.environ | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([*map(str, extra), *paths]),
+        "COLUMNS": "100",
+    }
+
+
+def write_files(page: Page, folder: Path) -> None:
+    for name, text in page.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def follow(page: Page, folder: Path) -> dict[str, str]:
+    """Do what the page says in an empty folder; what each command printed."""
+    write_files(page, folder)
+    printed = {}
+    for command in page.commands:
+        done = subprocess.run(command, shell=True, cwd=folder, env=environment(), capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        printed[command] = done.stdout
+    return printed
+
+
+def records(folder: Path) -> dict[bool, RunRecord]:
+    """The mock run's record under True, the real one's under False."""
+    found = [parse_record(path.read_text(encoding="utf-8"), path.name) for path in folder.glob("results/*/*/*.json")]
+    assert len(found) == 2
+    return {record.options.mock: record for record in found}
+
+
+@pytest.mark.slow
+def test_add_a_model(tmp_path: Path) -> None:
+    page = read_page("add-a-model.md")
+    printed = follow(page, tmp_path)
+    made = records(tmp_path)
+    assert made[True].model.weights_sha256 == "untrained"
+    assert "made-up clips" in printed[page.commands[0]]
+    assert made[False].barred == ()
+    for score in made[False].scores:
+        shown = re.search(rf"^ *{score.name} +([\d.]+)", page.text, re.MULTILINE)
+        assert shown
+        assert score.value == pytest.approx(float(shown[1]), abs=8), "the page shows another figure"
+    assert made[False].scores[0].value > 100 / 26 * 5
+
+
+def test_the_pages_model_passes_every_check(tmp_path: Path) -> None:
+    write_files(read_page("add-a-model.md"), tmp_path)
+    command = [sys.executable, "-m", "interface", "./hand-mean.toml"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(TESTS), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout + done.stderr == ""
+
+
+def test_a_model_is_one_short_file() -> None:
+    python = {name: text for name, text in read_page("add-a-model.md").files.items() if name.endswith(".py")}
+    assert list(python) == ["hand_mean.py"]
+    assert len(python["hand_mean.py"].splitlines()) <= LONGEST_MODEL
+
+
+@pytest.mark.slow
+def test_add_a_task(tmp_path: Path) -> None:
+    page = read_page("add-a-task.md")
+    printed = follow(page, tmp_path)
+    made = records(tmp_path)
+    assert "--mock" in page.commands[0]
+    assert page.commands[1] == "python make_recordings.py"
+    assert made[True].task.dataset == "mock"
+    assert made[False].task.dataset == "one-five"
+    assert made[False].scores[0].samples == 20
+    assert made[False].scores[0].value >= 90
+    assert made[False].failed == {}
+    assert made[False].barred == ()
+    assert "Two signs" in printed[page.commands[-1]]
+
+
+def test_the_pages_reader_says_how_to_get_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(read_page("add-a-task.md"), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    task = catalog.get_task("task.toml")
+    with pytest.raises(DataError, match="there are no recordings; make them with: python make_recordings.py"):
+        prepare(catalog.get_dataset(task.dataset, task))
