@@ -1,11 +1,10 @@
 """Cards: tasks, models and datasets as inert TOML files.
 
 A card is data that a person can read and review. Its only reference to code is a
-"module:Class" string, which is resolved when the card is used (`resolve`).
+"module:Class" string, which is resolved when the card is used (`slbench.catalog.resolve`).
 """
 
 import hashlib
-import importlib
 import json
 import tomllib
 from pathlib import Path
@@ -225,16 +224,3 @@ def _fault(path: Path, card_type: type[Card], detail: dict[str, Any]) -> str:
     if not detail["loc"]:
         return f"{path}: {detail['msg'].removeprefix('Value error, ')}"
     return f"{path}: {key}: {detail['msg']}, found {detail['input']!r}"
-
-
-def resolve(reference: str, card: Card) -> Any:
-    """The class that a "module:Class" string on a card names.
-
-    Raises:
-        CardError: the module cannot be imported or has no such class.
-    """
-    module_name, _, attribute = reference.partition(":")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:  # a third party's module may raise anything when it is imported
-        raise CardError(f"{card.path}: {reference!r} cannot be imported: {type(error).__name__}: {error}") from error
