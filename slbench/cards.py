@@ -144,6 +144,8 @@ class Recipe(Frozen):
     """Of the forward pass; weights and gradients stay float32."""
     threads: Positive | None = None
     """CPU threads; None: as many as PyTorch takes. The weights depend on it, and one is fastest for small networks."""
+    repeats: dict[str, Positive] = {}
+    """Task -> how often an epoch goes through its clips, where a training has several tasks; otherwise once."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay a step of the exponential moving average of the weights that is evaluated and kept; 0: the weights."""
     augmentation: Augmentation = Augmentation()

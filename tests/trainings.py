@@ -24,9 +24,7 @@ class Killed(BaseException):
 
 
 def run(corpus: FakeCorpus, output: Path, changes=CHANGES, resume=True, seed=0, seconds=0.0) -> TrainingRun:
-    return TrainingRun(
-        str(corpus.model_path), str(corpus.task_path), output, seed, "cpu", changes, resume, checkpoint_seconds=seconds
-    )
+    return TrainingRun(str(corpus.model_path), [str(corpus.task_path)], output, seed, "cpu", changes, resume, seconds)
 
 
 def killed_after(training: TrainingRun, events: int) -> None:

@@ -63,8 +63,8 @@ def training_progress(epochs: int) -> "Iterator[Callable[[Event], None]]":
 
 def _print_epoch(event: "Epoch", epochs: int) -> None:
     star = "  best" if event.best else ""
-    score = f"dev {event.score.name} {event.score.value:.1f} %"
-    errors().print(f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  {score}{star}")
+    scores = "  ".join(f"{score.name} {score.value:.1f}" for score in event.deciding.values())
+    errors().print(f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  dev {scores}{star}")
 
 
 def _print_resumed(event: "Resumed", epochs: int) -> None:

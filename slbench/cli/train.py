@@ -8,7 +8,7 @@ import typer
 
 def train(
     model: Annotated[str, typer.Option(help="Model card: a name from `slbench list models`, or a .toml file.")],
-    task: Annotated[str, typer.Option(help="Task card; its train and dev splits are used.")],
+    task: Annotated[list[str], typer.Option(help="Task card; its train and dev splits are used. May be given again.")],
     output: Annotated[Path, typer.Option(help="Folder for the best and the last checkpoint, each with a card.")],
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
@@ -36,5 +36,5 @@ def train(
         from slbench.report.curves import draw_curves
 
         draw_curves(planned.log.path, output / "curves.svg")
-    errors().print(f"run it: slbench run --model {output / 'best.toml'} --task {task}", soft_wrap=True)
+    errors().print(f"run it: slbench run --model {output / 'best.toml'} --task {task[0]}", soft_wrap=True)
     out().print(f"best  sha256 {weights}", soft_wrap=True)

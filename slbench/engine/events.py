@@ -1,5 +1,6 @@
 """What a training tells while it runs; `Step` and `Epoch` are also the lines of its log."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,8 +30,8 @@ class Epoch:
     epoch: int
     loss: float
     """Mean over the epoch's steps."""
-    scores: tuple[Score, ...]
-    """Of the protocol, on dev; the first decides."""
+    scores: dict[str, tuple[Score, ...]]
+    """Task -> scores of its protocol on dev; the first of each decides."""
     best: bool
     """Whether it is the best epoch so far."""
     seconds: float
@@ -38,9 +39,9 @@ class Epoch:
     event: Literal["epoch"] = "epoch"
 
     @property
-    def score(self) -> Score:
-        """The one that decides."""
-        return self.scores[0]
+    def deciding(self) -> dict[str, Score]:
+        """Task -> the score that decides."""
+        return {task: scores[0] for task, scores in self.scores.items()}
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,9 @@ class Resumed:
 
 
 Event = Step | Epoch | Resumed
+
+
+def merit_of(scores: Mapping[str, Sequence[Score]]) -> float:
+    """What decides between epochs: the mean over tasks of their first score, errors counting as negative."""
+    firsts = [task_scores[0] for task_scores in scores.values()]
+    return sum(score.value if score.better == "higher" else -score.value for score in firsts) / len(firsts)

@@ -1,7 +1,7 @@
 """What decides the weights that a training ends with, and where two trainings differ in it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ WITHOUT_EFFECT = ("cli", "report")
 """Folders of slbench whose code cannot change a weight."""
 
 
-def training_identity(card: ModelCard, task: TaskCard, data_digest: str, model: Model, seed: int) -> Identity:
+def training_identity(
+    card: ModelCard, tasks: Sequence[TaskCard], data_digests: Sequence[str], model: Model, seed: int
+) -> Identity:
     """Everything that decides the weights, on one machine; PyTorch's threads must have been set."""
     values = card.model_dump(mode="json", include={"implementation", "config", "recipe"})
     versions = {f"package.{name}": found for name, found in provenance.package_versions().items()}
@@ -28,9 +30,9 @@ def training_identity(card: ModelCard, task: TaskCard, data_digest: str, model: 
         "model": card.name,
         **dict(_flat(values)),
         "model source": code_digest(model),
-        "task": f"{task.name} {task.version}",
-        "task digest": task.digest(),
-        "data": data_digest,
+        "tasks": ", ".join(f"{task.name} {task.version}" for task in tasks),
+        **{f"task digest of {task.name}": task.digest() for task in tasks},
+        **{f"data of {task.name}": digest for task, digest in zip(tasks, data_digests, strict=True)},
         "seed": seed,
         "device": device_of(model).type,
         "threads": torch.get_num_threads(),

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from slbench.cards import Recipe, TaskCard
 from slbench.data.augment import augmented
 from slbench.data.store import Split
 from slbench.engine.determinism import PRECISIONS, random_state, set_random_state
-from slbench.engine.events import Epoch, Step
+from slbench.engine.events import Epoch, Step, merit_of
 from slbench.engine.models import autocast, device_of
 from slbench.engine.predict import load_batches, predict_batch
 from slbench.errors import ClipError, DataError, ModelError
@@ -37,27 +37,56 @@ class Place:
     """Of these steps."""
     seconds: float = 0.0
     """That they took."""
-    best: Score | None = None
+    best: float | None = None
+    """Largest `merit_of` an epoch."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """One task of a training.
+
+    Attributes:
+        model: the network as this task sees it; all courses of a training share one network.
+        train, dev: clips to learn from, and to score on after each epoch.
+    """
+
+    task: TaskCard
+    model: Trainable
+    train: Split
+    dev: Split
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips of one course, by index."""
+
+    course: Course
+    clips: list[int]
+
+    @property
+    def ids(self) -> str:
+        """For messages."""
+        return ", ".join(self.course.train[index].id for index in self.clips)
 
 
 class Trainer:
-    """Trains a model on a task's train split and scores it on dev after each epoch.
+    """Trains one network on the train splits of its courses and scores it on dev after each epoch.
 
     Everything that changes while it runs is in `state_dict`: a trainer of the same arguments that loads it
     goes on to the same weights.
     """
 
-    def __init__(self, model: Trainable, task: TaskCard, recipe: Recipe, seed: int, train: Split, dev: Split) -> None:
-        self.model, self.task, self.recipe, self.seed = model, task, recipe, seed
-        self.train_split, self.dev_split = train, dev
-        self.steps = max(1, len(train) // recipe.batch_size)
+    def __init__(self, courses: Sequence[Course], recipe: Recipe, seed: int) -> None:
+        self.courses, self.recipe, self.seed = courses, recipe, seed
+        self.network = courses[0].model.network
         self.place = Place()
+        self.steps = len(self._batches())
         self.average: AveragedModel | None = None
         if recipe.average:
             keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
-            self.average = AveragedModel(model.network, multi_avg_fn=keep_average, use_buffers=True)
+            self.average = AveragedModel(self.network, multi_avg_fn=keep_average, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
-            model.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, eps=recipe.adam_epsilon
+            self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, eps=recipe.adam_epsilon
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
@@ -65,23 +94,23 @@ class Trainer:
         """The whole state between two events of `run`, in plain containers and tensors."""
         return {
             "place": asdict(self.place),
-            "network": self.model.network.state_dict(),
+            "network": self.network.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "random": random_state(device_of(self.model)),
+            "random": random_state(self.device),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back, or ahead, to a state that a trainer of the same arguments had."""
         best = state["place"]["best"]
         self.place = Place(**state["place"] | {"best": best and Score(**best)})
-        self.model.network.load_state_dict(state["network"])
+        self.network.load_state_dict(state["network"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        set_random_state(state["random"], device_of(self.model))
+        set_random_state(state["random"], self.device)
 
     def _rate(self, step: int) -> float:
         """Factor of the learning rate: linear warm-up, then a cosine to zero."""
@@ -103,15 +132,28 @@ class Trainer:
     @property
     def kept_network(self) -> torch.nn.Module:
         """The weights that are evaluated and saved: the average, if the recipe has one."""
-        return self.average.module if self.average is not None else self.model.network
+        return self.average.module if self.average is not None else self.network
 
-    def _batches(self) -> list[list[int]]:
-        """Indices of the epoch's shuffled batches; a last partial batch is left out, as in the released code."""
-        order = np.random.default_rng([self.seed, self.place.epoch]).permutation(len(self.train_split))
-        size = self.recipe.batch_size
-        return [order[start : start + size].tolist() for start in range(0, self.steps * size, size)]
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return device_of(self.courses[0].model)
 
-    def _step(self, batch: list[int]) -> Step:
+    def _batches(self) -> list[Batch]:
+        """The epoch's batches, each of one course, in random order.
+
+        A course's last partial batch is left out, as in the released code.
+        """
+        chance = np.random.default_rng([self.seed, self.place.epoch])
+        size, batches = self.recipe.batch_size, list[Batch]()
+        for course in self.courses:
+            clips = np.arange(len(course.train)).repeat(self.recipe.repeats.get(course.task.name, 1))
+            order = chance.permutation(clips)
+            starts = range(0, max(1, len(order) // size) * size, size)
+            batches += [Batch(course, order[start : start + size].tolist()) for start in starts]
+        return [batches[index] for index in chance.permutation(len(batches))]
+
+    def _step(self, batch: Batch) -> Step:
         start = time.perf_counter()
         rate = self.optimizer.param_groups[0]["lr"]
         loss, norm = self._optimise(batch)
@@ -123,56 +165,58 @@ class Trainer:
 
     def _end_epoch(self) -> Epoch:
         start, ended = time.perf_counter(), self.place
-        scores = self._dev_scores()
-        best = scores[0].beats(ended.best)
-        self.place = Place(ended.epoch + 1, best=scores[0] if best else ended.best)
+        scores = {course.task.name: self._dev_scores(course) for course in self.courses}
+        merit = merit_of(scores)
+        best = ended.best is None or merit > ended.best
+        self.place = Place(ended.epoch + 1, best=merit if best else ended.best)
         seconds = ended.seconds + time.perf_counter() - start
         return Epoch(ended.epoch, float(np.mean(ended.losses)), scores, best, round(seconds, 3))
 
-    def _optimise(self, batch: list[int]) -> tuple[float, float]:
+    def _optimise(self, batch: Batch) -> tuple[float, float]:
         """One step; its loss and the norm of its gradient."""
-        self.model.network.train()
-        inputs = [self._input(index) for index in batch]
-        targets = [self.task.target(row.text, row.gloss) for row in (self.train_split[index] for index in batch)]
-        with autocast(self.model, PRECISIONS[self.recipe.precision]):
-            loss = self.model.loss(inputs, targets)
+        course = batch.course
+        self.network.train()
+        inputs = [self._input(course, index) for index in batch.clips]
+        rows = [course.train[index] for index in batch.clips]
+        with autocast(course.model, PRECISIONS[self.recipe.precision]):
+            loss = course.model.loss(inputs, [course.task.target(row.text, row.gloss) for row in rows])
         self._check_finite("loss", loss, batch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), self.recipe.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self._check_finite("gradient's norm", norm, batch)
         self.optimizer.step()
         self.schedule.step()
         if self.average is not None:
-            self.average.update_parameters(self.model.network)
+            self.average.update_parameters(self.network)
         return float(loss.detach()), float(norm)
 
-    def _input(self, index: int) -> Inputs:
+    def _input(self, course: Course, index: int) -> Inputs:
         """A training clip, changed at random by seed, epoch and place alone."""
         chance = np.random.default_rng([self.seed, self.place.epoch, index])
         try:
-            clip = self.train_split.clip(index)
+            clip = course.train.clip(index)
         except ClipError as error:
             raise DataError(f"training stops, a clip cannot be used: {error}") from error
-        return self.model.prepare(augmented(clip, self.recipe.augmentation, chance))
+        return course.model.prepare(augmented(clip, self.recipe.augmentation, chance))
 
-    def _check_finite(self, name: str, value: torch.Tensor, batch: list[int]) -> None:
+    def _check_finite(self, name: str, value: torch.Tensor, batch: Batch) -> None:
         """Before the step: AdamW would carry one value that is not finite into every weight."""
         if not torch.isfinite(value):
-            clips = ", ".join(self.train_split[index].id for index in batch)
             raise ModelError(
-                f"the {name} is {value.item()} for clips {clips} (epoch {self.place.epoch}, step "
+                f"the {name} is {value.item()} for clips {batch.ids} (epoch {self.place.epoch}, step "
                 f"{self.place.step + 1}): lower recipe.learning_rate, or look at these clips"
             )
 
-    def _dev_scores(self) -> tuple[Score, ...]:
+    def _dev_scores(self, course: Course) -> tuple[Score, ...]:
         """Every metric of the task's protocol on the dev split."""
-        trained, self.model.network = self.model.network, self.kept_network
-        self.model.network.eval()
+        model, task = course.model, course.task
+        model.network = self.kept_network
+        model.network.eval()
         try:
-            batches = load_batches(self.model, self.dev_split, range(len(self.dev_split)), DEV_BATCH_SIZE, 0)
-            results = [predict_batch(self.model, self.task, self.dev_split, batch, torch.float32) for batch in batches]
+            batches = load_batches(model, course.dev, range(len(course.dev)), DEV_BATCH_SIZE, 0)
+            results = [predict_batch(model, task, course.dev, batch, torch.float32) for batch in batches]
         finally:
-            self.model.network = trained
+            model.network = self.network
         answers = [prediction.answer() for result in results for prediction in result.predictions]
-        return tuple(get_protocol(self.task.protocol, self.task.family).score(self.task.family, answers))
+        return tuple(get_protocol(task.protocol, task.family).score(task.family, answers))

@@ -10,7 +10,7 @@ import torch
 
 from slbench import catalog
 from slbench.cards import TaskCard
-from slbench.data.store import prepare
+from slbench.data.store import Store, prepare
 from slbench.engine.changes import changed_card
 from slbench.engine.checkpoints import Checkpoints, Saved
 from slbench.engine.checks import check_readable, check_seed, check_writable, only_writer, task_dataset
@@ -20,7 +20,7 @@ from slbench.engine.identity import check_same, training_identity
 from slbench.engine.kept import Ended, KeptModels
 from slbench.engine.log import TrainingLog
 from slbench.engine.models import build_model, check_fit, setting_of
-from slbench.engine.train import Trainer
+from slbench.engine.train import Course, Trainer
 from slbench.errors import ModelError, OptionError, OutputError
 from slbench.files import remove_leftovers
 from slbench.modeling.base import Trainable
@@ -30,7 +30,7 @@ class TrainingRun:
     """A training that can start: everything a user can get wrong has been checked.
 
     Args:
-        model, task, output, seed, device: as on the command line.
+        model, tasks, output, seed, device: as on the command line.
         changes: of the card, as `--set` takes them.
         resume: go on where an interrupted training of the same arguments was; from the start if there is none.
         checkpoint_seconds: between two checkpoints within an epoch; 0: one at every step.
@@ -42,7 +42,7 @@ class TrainingRun:
     def __init__(
         self,
         model: str,
-        task: str,
+        tasks: Sequence[str],
         output: Path,
         seed: int = 0,
         device: str = "auto",
@@ -51,16 +51,14 @@ class TrainingRun:
         checkpoint_seconds: float = 60.0,
     ) -> None:
         check_seed(seed)
-        self.task: TaskCard = catalog.get_task(task)
+        self.tasks = [catalog.get_task(task) for task in tasks]
         self.card = changed_card(catalog.get_model(model), changes)
-        check_fit(self.card, self.task)
-        missing = [split for split in ("train", "dev") if split not in self.task.splits]
-        if missing:
-            raise OptionError(f"{self.task.name} has no {' and no '.join(missing)} split to train with")
+        self._check_tasks()
         self.output, self.resume = output, resume
-        words = ["--model", model, "--task", task, "--output", str(output), "--seed", str(seed), "--device", device]
-        command = shlex.join(["slbench", "train", *words, *(w for change in changes for w in ("--set", change))])
-        self.kept = KeptModels(output, self.card, command, f"{self.task.name} {self.task.version}, train", seed)
+        words = ["--model", model, *(w for task in tasks for w in ("--task", task)), "--output", str(output)]
+        words += ["--seed", str(seed), "--device", device, *(w for change in changes for w in ("--set", change))]
+        trained_on = f"{', '.join(f'{task.name} {task.version}' for task in self.tasks)}, train"
+        self.kept = KeptModels(output, self.card, shlex.join(["slbench", "train", *words]), trained_on, seed)
         self.checkpoints = Checkpoints(output / "checkpoints", checkpoint_seconds)
         self.log = TrainingLog(output / "metrics.jsonl")
         self.written: dict[str, str] = {}
@@ -71,21 +69,31 @@ class TrainingRun:
                 self._check_output()
         make_deterministic(seed)
         torch.set_num_threads(self.card.recipe.threads or torch.get_num_threads())
-        network_model = self._trainable(seed)
-        network_model.network.to(target)
-        store = prepare(task_dataset(self.task))
-        splits = [store.split(name) for name in ("train", "dev")]
-        for split in splits:
-            check_readable(self.task, split)
-        self.trainer = Trainer(network_model, self.task, self.card.recipe, seed, *splits)
-        self.identity = training_identity(self.card, self.task, store.data_digest, network_model, seed)
+        models = self._models(target, seed)
+        stores = [prepare(task_dataset(task)) for task in self.tasks]
+        courses = [_course(*parts) for parts in zip(self.tasks, models, stores, strict=True)]
+        self.trainer = Trainer(courses, self.card.recipe, seed)
+        digests = [store.data_digest for store in stores]
+        self.identity = training_identity(self.card, self.tasks, digests, models[0], seed)
 
-    def _trainable(self, seed: int) -> Trainable:
-        model: Any = build_model(self.card, setting_of(self.task, seed=seed))
-        if not hasattr(model, "loss"):
+    def _check_tasks(self) -> None:
+        for task in self.tasks:
+            check_fit(self.card, task)
+            missing = [split for split in ("train", "dev") if split not in task.splits]
+            if missing:
+                raise OptionError(f"{task.name} has no {' and no '.join(missing)} split to train with")
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise OptionError(f"--task {' --task '.join(names)}: a task is named twice; see recipe.repeats")
+
+    def _models(self, device: torch.device, seed: int) -> list[Trainable]:
+        """One model a task; all of them share the first one's network."""
+        models: list[Any] = [build_model(self.card, setting_of(task, seed=seed)) for task in self.tasks]
+        if not hasattr(models[0], "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
-        trainable: Trainable = model
-        return trainable
+        for model in models:
+            model.network = models[0].network.to(device)
+        return models
 
     def _only_writer(self) -> AbstractContextManager[None]:
         return only_writer(self.output / ".train.lock")
@@ -173,6 +181,14 @@ class TrainingRun:
 
     def _checkpoint(self) -> None:
         self.checkpoints.save(Saved(self.identity, self.trainer.state_dict(), self.written))
+
+
+def _course(task: TaskCard, model: Trainable, store: Store) -> Course:
+    """The task's splits; raises DataError where a clip cannot be read."""
+    train, dev = store.split("train"), store.split("dev")
+    for split in (train, dev):
+        check_readable(task, split)
+    return Course(task, model, train, dev)
 
 
 @contextmanager

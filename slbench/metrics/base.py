@@ -40,12 +40,6 @@ class Score:
     signature: str
     better: Better = "higher"
 
-    def beats(self, other: "Score | None") -> bool:
-        """Whether this score is better than another of the same metric, or the first one."""
-        if other is None:
-            return True
-        return self.value > other.value if self.better == "higher" else self.value < other.value
-
 
 class Metric(Protocol):
     """One table of statistics, one or more scores of it.

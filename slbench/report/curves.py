@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from slbench.engine.events import Epoch
 from slbench.engine.log import read_log
 from slbench.files import atomic_path
+from slbench.report.tables import unit
 
 INK = "#767676"
 """The grey whose contrast is 4.5 to 1 on white and on black alike (WCAG AA), so that the ground can stay clear."""
@@ -40,10 +41,12 @@ def draw_curves(log: Path, target: Path) -> None:
     """
     epochs = [event for event in read_log(log) if isinstance(event, Epoch)]
     with mpl.rc_context(STYLE), atomic_path(target) as temporary:
-        figure = Figure(figsize=(8, 3), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        tasks = sorted(epochs[0].scores)
+        figure = Figure(figsize=(4 * (1 + len(tasks)), 3), layout="constrained")
+        left, *others = figure.subplots(1, 1 + len(tasks))
         _draw_loss(left, epochs)
-        _draw_score(right, epochs)
+        for axes, task in zip(others, tasks, strict=True):
+            _draw_score(axes, epochs, task, several=len(tasks) > 1)
         figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None})
 
 
@@ -53,19 +56,19 @@ def _draw_loss(axes: Axes, epochs: Sequence[Epoch]) -> None:
     _label(axes, "training loss, mean of the epoch")
 
 
-def _draw_score(axes: Axes, epochs: Sequence[Epoch]) -> None:
+def _draw_score(axes: Axes, epochs: Sequence[Epoch], task: str, several: bool) -> None:
     """The score that decides, its interval, and the best epoch."""
-    at, scores = [epoch.epoch for epoch in epochs], [epoch.score for epoch in epochs]
+    at, scores = [epoch.epoch for epoch in epochs], [epoch.deciding[task] for epoch in epochs]
     low, high = [score.low for score in scores], [score.high for score in scores]
     axes.fill_between(at, low, high, color=SCORE, alpha=0.2, linewidth=0, label="95 % interval")
     axes.plot(at, [score.value for score in scores], color=SCORE, marker=_marker(epochs))
-    best = [epoch for epoch in epochs if epoch.best][-1]
-    axes.plot(best.epoch, best.score.value, "o", color=SCORE, markersize=7, fillstyle="none")
-    axes.set_title(
-        f"best {best.score.value:.1f} % at epoch {best.epoch} ({best.score.better} is better)", fontsize="medium"
-    )
+    kept = [epoch for epoch in epochs if epoch.best][-1]
+    best = kept.deciding[task]
+    axes.plot(kept.epoch, best.value, "o", color=SCORE, markersize=7, fillstyle="none")
+    kept_at = f"{best.value:.1f} at epoch {kept.epoch} ({best.better} is better)"
+    axes.set_title(f"{task}\n{kept_at}" if several else f"best {kept_at}", fontsize="medium")
     axes.legend(frameon=False)
-    _label(axes, f"dev {best.score.name}, %")
+    _label(axes, f"dev {best.name}{', %' * (unit(best) == '%')}")
 
 
 def _marker(epochs: Sequence[Epoch]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
+from slbench.metrics.base import Score
 from slbench.records import RunRecord, ScoreStamp
 
 NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights")
@@ -15,7 +16,7 @@ COMPOSED = "composed clips"
 """Said wherever clips were put together from recordings of parts."""
 
 
-def unit(score: ScoreStamp) -> str:
+def unit(score: ScoreStamp | Score) -> str:
     """What the score is measured in."""
     return "points" if score.name.startswith(POINTS) else "%"
 

@@ -80,7 +80,7 @@ import sys
 from pathlib import Path
 from slbench.engine.training import TrainingRun
 model, task, output, *changes = sys.argv[1:]
-TrainingRun(model, task, Path(output), 0, "cpu", changes, resume=True, checkpoint_seconds=0).execute()
+TrainingRun(model, [task], Path(output), 0, "cpu", changes, resume=True, checkpoint_seconds=0).execute()
 """
 
 
@@ -157,7 +157,7 @@ def test_another_model_task_or_corpus_is_refused(corpus: FakeCorpus, tmp_path: P
     with pytest.raises(OutputError) as raised:
         run(corpus, tmp_path / "out").execute()
     keys = [line.partition(":")[0] for line in str(raised.value).splitlines()[1:-1]]
-    assert keys == ["model", "task", "task digest", "data"]
+    assert keys == ["model", "tasks", "task digest of made-up-islr", "data of made-up-islr"]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,8 @@ def test_the_log_has_every_step_and_epoch_once(corpus: FakeCorpus, tmp_path: Pat
     for epoch in epochs:
         losses = [event.loss for event in events if isinstance(event, Step) and event.epoch == epoch.epoch]
         assert epoch.loss == pytest.approx(sum(losses) / 2)
-        assert [score.name for score in epoch.scores] == ["top1-instance", "top1-class", "top5-instance"]
+        names = [score.name for score in epoch.scores["made-up-islr"]]
+        assert names == ["top1-instance", "top1-class", "top5-instance"]
         assert epoch.seconds > 0
     assert [event.learning_rate for event in events[:2]] == pytest.approx([0.5e-3, 1e-3])
     assert all(event.gradient_norm > 0 for event in events if isinstance(event, Step))
@@ -218,7 +219,8 @@ def test_the_log_has_every_step_and_epoch_once(corpus: FakeCorpus, tmp_path: Pat
 def test_a_gradient_that_is_not_a_number_names_the_clips(corpus: FakeCorpus, tmp_path: Path) -> None:
     """The loss is finite, its gradient is not: no weight is touched, and the checkpoint stays."""
     training = run(corpus, tmp_path / "out")
-    trainer, loss = training.trainer, training.trainer.model.loss
+    trainer, model = training.trainer, training.trainer.courses[0].model
+    loss = model.loss
     calls = 0
 
     def spoiled(inputs, targets):
@@ -228,9 +230,9 @@ def test_a_gradient_that_is_not_a_number_names_the_clips(corpus: FakeCorpus, tmp
         # The square root of nothing has an infinite slope.
         return value if calls < 3 else value + torch.sqrt(0 * value.detach() + 0 * value)
 
-    trainer.model.loss = spoiled
+    model.loss = spoiled
     with pytest.raises(ModelError, match=r"the gradient's norm is (nan|inf) for clips train-0.*epoch 2, step 1"):
         training.execute()
-    assert all(torch.isfinite(parameter).all() for parameter in trainer.model.network.parameters())
+    assert all(torch.isfinite(parameter).all() for parameter in trainer.network.parameters())
     assert newest(tmp_path / "out").name.startswith("epoch-00002-step-00000000-")
     assert run(corpus, tmp_path / "out").execute()

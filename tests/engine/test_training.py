@@ -20,7 +20,7 @@ from slbench.errors import DataError, ModelError, OptionError, OutputError
 
 def trained(corpus: FakeCorpus, output: Path, seed: int = 0, changes: tuple[str, ...] = ()) -> tuple[str, list[Epoch]]:
     epochs = []
-    run = TrainingRun(str(corpus.model_path), str(corpus.task_path), output, seed, "cpu", changes)
+    run = TrainingRun(str(corpus.model_path), [str(corpus.task_path)], output, seed, "cpu", changes)
     digest = run.execute(lambda event: epochs.append(event) if isinstance(event, Epoch) else None)
     return digest, epochs
 
@@ -46,7 +46,7 @@ def test_training_learns_and_its_card_runs(corpus: FakeCorpus, tmp_path: Path) -
     )  # fmt: skip
     digest, epochs = trained(corpus, tmp_path, changes=changes)
     assert epochs[-1].loss < epochs[0].loss / 4
-    assert max(epoch.score.value for epoch in epochs) == 100
+    assert max(epoch.deciding["made-up-islr"].value for epoch in epochs) == 100
     card = tomllib.loads((tmp_path / "best.toml").read_text())
     assert card["weights"]["sha256"] == digest
     assert "--set recipe.epochs=60" in card["weights"]["command"]

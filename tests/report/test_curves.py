@@ -7,20 +7,21 @@ import matplotlib as mpl
 import pytest
 from matplotlib.colors import to_rgb
 
-from slbench.engine.events import Epoch, Step
+from slbench.engine.events import Epoch, Step, merit_of
 from slbench.engine.log import TrainingLog
 from slbench.errors import OutputError
 from slbench.metrics.base import Score
 from slbench.report import curves
 
 
-def log_of(path: Path, values: list[float], better: str = "higher") -> Path:
+def log_of(path: Path, values: list[float], better: str = "higher", tasks: tuple[str, ...] = ("spell",)) -> Path:
     log, best = TrainingLog(path), None
     for epoch, value in enumerate(values, 1):
         log.append(Step(epoch, 1, 1, 3.0 / epoch, 1e-3, 0.5))
         score = Score("WER", value, value - 5, value + 5, 10, "", better)
-        log.append(Epoch(epoch, 3.0 / epoch, (score,), score.beats(best), 1.0))
-        best = score if score.beats(best) else best
+        merit = merit_of({"spell": (score,)})
+        log.append(Epoch(epoch, 3.0 / epoch, dict.fromkeys(tasks, (score,)), best is None or merit > best, 1.0))
+        best = merit if best is None else max(best, merit)
     return path
 
 
@@ -31,12 +32,20 @@ def drawn(path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return path.read_text()
 
 
-@pytest.mark.parametrize(("better", "expected"), [("higher", "40.0 % at epoch 2"), ("lower", "20.0 % at epoch 3")])
+@pytest.mark.parametrize(("better", "expected"), [("higher", "40.0 at epoch 2"), ("lower", "20.0 at epoch 3")])
 def test_it_names_metric_unit_and_best_epoch(tmp_path: Path, monkeypatch, better: str, expected: str) -> None:
     log = log_of(tmp_path / "log", [30.0, 40.0, 20.0], better)
     text = drawn(tmp_path / "curves.svg", log, monkeypatch)
     for words in (f"best {expected} ({better} is better)", "dev WER, %", "training loss, mean of the epoch", "epoch"):
         assert words in text
+
+
+def test_a_panel_a_task(tmp_path: Path, monkeypatch) -> None:
+    log = log_of(tmp_path / "log", [30.0, 20.0], tasks=("spell", "read"))
+    text = drawn(tmp_path / "curves.svg", log, monkeypatch)
+    assert text.count("dev WER, %") == 2
+    for task in ("spell", "read"):
+        assert f"{task}<" in text
 
 
 def test_same_log_same_bytes_and_no_date(tmp_path: Path) -> None:

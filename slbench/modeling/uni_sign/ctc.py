@@ -2,9 +2,11 @@
 
 As an auxiliary loss it teaches the pose encoder where signs lie long before the decoder can (as VAC, Min et al.,
 ICCV 2021, does for recognition). As a compressor it hands the language model one vector for each token that it finds
-instead of one for each frame (Gaido et al., EACL 2021), so that the decoder need not find the signs itself.
+instead of one for each frame (Gaido et al., EACL 2021), so that the decoder need not find the signs itself; each
+is given its place in the order, since T5 knows distances only and copies badly without.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -33,6 +35,13 @@ def ctc_loss(logits_nv: Tensor, lengths: Sequence[int], targets: Sequence[Sequen
         blank=BLANK,
         zero_infinity=True,
     )
+
+
+def place_codes(places_m: Tensor, width: int) -> Tensor:
+    """(m, width): sines and cosines of each place, of wavelengths from 2 pi to 600 pi (Vaswani et al., 2017)."""
+    rates = torch.exp(torch.arange(0, width, 2, device=places_m.device) * (-math.log(300) / width))
+    angles = places_m[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
 
 
 def compressed(x_nd: Tensor, labels_n: Tensor, lengths: Sequence[int]) -> tuple[Tensor, list[int]]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slbench.modeling.uni_sign.config import UniSignConfig
-from slbench.modeling.uni_sign.ctc import compressed
+from slbench.modeling.uni_sign.ctc import compressed, place_codes
 from slbench.modeling.uni_sign.graph import (
     LENGTH_STEP,
     GraphConvolution,
@@ -81,6 +81,8 @@ class UniSignNetwork(nn.Module):
         if config.ctc_weight:
             self.ctc = nn.Linear(config.language_model.d_model, config.language_model.vocab_size)
             nn.init.normal_(self.ctc.weight, std=config.language_model.d_model**-0.5)
+        if config.ctc_compression:
+            self.ctc_place = nn.Parameter(torch.tensor(0.5))
 
     def pose_features(self, parts: Mapping[str, Tensor], packing: Packing) -> Tensor:
         """Parts, each (n, V, 3) packed, -> x_nd with d the language model's width."""
@@ -114,6 +116,8 @@ class UniSignNetwork(nn.Module):
         ctc_nv = None if self.ctc is None else self.ctc(pose_nd)
         if ctc_nv is not None and self.config.ctc_compression:
             pose_nd, lengths = compressed(pose_nd, ctc_nv.argmax(-1), lengths)
+            places = torch.cat([torch.arange(length, device=pose_nd.device) for length in lengths])
+            pose_nd = pose_nd + self.ctc_place * place_codes(places, pose_nd.shape[1])
         packing = self._packing(lengths)
         prompt_bpd = self.mt5_model.encoder.embed_tokens(prompt_p).expand(len(lengths), -1, -1)
         frames_bt = packing.unpack(torch.ones_like(packing.slots_n))
