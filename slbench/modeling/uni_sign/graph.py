@@ -52,6 +52,10 @@ class Packing:
         """(B, T, ...) -> (n, ...), padding left out."""
         return x_bt.flatten(0, 1).index_select(0, self.slots_n)
 
+    def project(self, layer: nn.Linear, x_nd: Tensor) -> Tensor:
+        """A linear layer on padded rows: a product of one or two rows alone would be summed in another order."""
+        return self.pack(layer(self.unpack(x_nd)))
+
 
 def adjacency(joints: int, edges: Sequence[tuple[int, int]]) -> Tensor:
     """(2, V, V): self and neighbours, each column divided by the joint's degree, self-loop included."""

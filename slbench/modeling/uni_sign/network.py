@@ -91,8 +91,7 @@ class UniSignNetwork(nn.Module):
         }
         features = [self._part_features(name, spatial, packing) for name in PARTS]
         joined_nd = torch.cat(features, dim=-1) + self.part_para
-        projected: Tensor = self.pose_proj(F.dropout(joined_nd, self.config.pose_dropout, self.training))
-        return projected
+        return packing.project(self.pose_proj, F.dropout(joined_nd, self.config.pose_dropout, self.training))
 
     def _part_features(self, name: str, spatial: Mapping[str, Tensor], packing: Packing) -> Tensor:
         """x_nd of one part, given the body's detached feature at its matching joint; zeros for a part not looked at."""
@@ -112,13 +111,14 @@ class UniSignNetwork(nn.Module):
             lengths: frames of each clip; their sum is n.
             prompt_p: token ids of the prompt.
         """
-        pose_nd = self.pose_features(parts, self._packing(lengths))
-        ctc_nv = None if self.ctc is None else self.ctc(pose_nd)
+        packing = self._packing(lengths)
+        pose_nd = self.pose_features(parts, packing)
+        ctc_nv = None if self.ctc is None else packing.project(self.ctc, pose_nd)
         if ctc_nv is not None and self.config.ctc_compression:
             pose_nd, lengths = compressed(pose_nd, ctc_nv.argmax(-1), lengths)
             places = torch.cat([torch.arange(length, device=pose_nd.device) for length in lengths])
             pose_nd = pose_nd + self.ctc_place * place_codes(places, pose_nd.shape[1])
-        packing = self._packing(lengths)
+            packing = self._packing(lengths)
         prompt_bpd = self.mt5_model.encoder.embed_tokens(prompt_p).expand(len(lengths), -1, -1)
         frames_bt = packing.unpack(torch.ones_like(packing.slots_n))
         mask_bl = torch.cat([frames_bt.new_ones(len(lengths), len(prompt_p)), frames_bt], dim=1)
