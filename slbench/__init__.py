@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from slbench.data.clip import Clip
     from slbench.engine.evaluate import Run
     from slbench.engine.request import RunRequest
-    from slbench.engine.training import TrainingRun
+    from slbench.engine.training import TrainingRequest, TrainingRun
     from slbench.errors import ClipError, SlbenchError
     from slbench.modeling.base import Model, Output, Setting, Trainable
     from slbench.records import Prediction, RunRecord
@@ -36,6 +36,7 @@ __all__ = [
     "SlbenchError",
     "TaskCard",
     "Trainable",
+    "TrainingRequest",
     "TrainingRun",
     "__version__",
 ]
@@ -45,7 +46,7 @@ _HOMES = {
     "slbench.data.clip": ("Clip",),
     "slbench.engine.evaluate": ("Run",),
     "slbench.engine.request": ("RunRequest",),
-    "slbench.engine.training": ("TrainingRun",),
+    "slbench.engine.training": ("TrainingRequest", "TrainingRun"),
     "slbench.errors": ("ClipError", "SlbenchError"),
     "slbench.modeling.base": ("Model", "Output", "Setting", "Trainable"),
     "slbench.records": ("Prediction", "RunRecord"),

@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeCorpus
 
 from slbench.engine.events import Event, Resumed
-from slbench.engine.training import TrainingRun
+from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.files import file_digest
 
 CHANGES = (
@@ -24,7 +24,10 @@ class Killed(BaseException):
 
 
 def run(corpus: FakeCorpus, output: Path, changes=CHANGES, resume=True, seed=0, seconds=0.0) -> TrainingRun:
-    return TrainingRun(str(corpus.model_path), [str(corpus.task_path)], output, seed, "cpu", changes, resume, seconds)
+    tasks = [str(corpus.task_path)]
+    return TrainingRun(
+        TrainingRequest(str(corpus.model_path), tasks, output, None, seed, "cpu", changes, resume, seconds)
+    )
 
 
 def killed_after(training: TrainingRun, events: int) -> None:

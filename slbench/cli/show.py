@@ -29,8 +29,9 @@ def show(
 
 
 def _data(dataset: "DatasetCard") -> str:
-    from slbench.data.store import folder_of, is_prepared
+    from slbench.data.store import folder_of, prepared_splits
 
-    if is_prepared(dataset):
-        return f"prepared in {folder_of(dataset)}"
+    splits = prepared_splits(dataset)
+    if splits:
+        return f"{', '.join(splits)} prepared in {folder_of(dataset)}"
     return f"not prepared yet (the first run does it); get it with: {dataset.obtain}"

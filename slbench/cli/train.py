@@ -10,6 +10,9 @@ def train(
     model: Annotated[str, typer.Option(help="Model card: a name from `slbench list models`, or a .toml file.")],
     task: Annotated[list[str], typer.Option(help="Task card; its train and dev splits are used. May be given again.")],
     output: Annotated[Path, typer.Option(help="Folder for the best and the last checkpoint, each with a card.")],
+    init: Annotated[
+        str | None, typer.Option(help="Model card whose weights to begin with, e.g. runs/letters/last.toml.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     set_: Annotated[
@@ -20,15 +23,15 @@ def train(
         bool, typer.Option("--resume", help="Go on where an interrupted training was; from the start if there is none.")
     ] = False,
 ) -> None:
-    """Train a model from scratch by the recipe on its card; same seed, same machine: same weights."""
+    """Train a model by the recipe on its card, from scratch or from other weights; same seed, same machine: same weights."""
     from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
     from slbench.cli.progress import training_progress
 
     quiet_libraries()
     with status("loading"):
-        from slbench.engine.training import TrainingRun
+        from slbench.engine.training import TrainingRequest, TrainingRun
 
-        planned = TrainingRun(model, task, output, seed, device, tuple(set_ or ()), resume)
+        planned = TrainingRun(TrainingRequest(model, task, output, init, seed, device, tuple(set_ or ()), resume))
     kept = "the same command with --resume goes on from the last checkpoint"
     with stoppable(kept), training_progress(planned.card.recipe.epochs) as report:
         weights = planned.execute(report)

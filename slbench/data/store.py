@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,10 @@ from slbench.catalog import blamed, resolve
 from slbench.data.clip import POINTS, Clip
 from slbench.data.readers import Entry, Reader
 from slbench.errors import ClipError, DataError, OutputError
-from slbench.files import file_digest, text_digest
+from slbench.files import file_digest, text_digest, write_text
 
 SCHEMA_VERSION = 1
+_FOLDER = Path(__file__).parent
 _FEATURES = datasets.Features(
     {
         "id": datasets.Value("string"),
@@ -158,7 +159,8 @@ def source_digests(card: DatasetCard, reader: Reader) -> dict[str, str]:
 
 def _manifest(card: DatasetCard, reader: Reader, sources: dict[str, str]) -> str:
     """Everything that decides the store's content, as JSON."""
-    code = {path.name: file_digest(path) for path in (*Path(__file__).parent.glob("*.py"), _source_of(reader))}
+    ours = {path.relative_to(_FOLDER).as_posix(): file_digest(path) for path in _FOLDER.rglob("*.py")}
+    code = ours | {"reader": file_digest(_source_of(reader))}
     values = {"schema": SCHEMA_VERSION, "dataset": card.name, "card": card.digest(), "code": code, "sources": sources}
     return json.dumps(values, indent=1, sort_keys=True)
 
@@ -172,13 +174,15 @@ def folder_of(card: DatasetCard) -> Path:
     return home() / "stores" / f"{card.name}-{card.digest()[:12]}"
 
 
-def is_prepared(card: DatasetCard) -> bool:
-    """Whether a store is there; `prepare` also checks that its sources are unchanged."""
-    return (folder_of(card) / "manifest.json").is_file()
+def prepared_splits(card: DatasetCard) -> list[str]:
+    """Splits whose store is there; `prepare` also checks that its sources are unchanged."""
+    return [split for split in card.splits if (folder_of(card) / split).is_dir()]
 
 
-def prepare(card: DatasetCard) -> Store:
-    """The corpus's store, made if it is absent or anything that it was made from has changed.
+def prepare(card: DatasetCard, splits: Sequence[str] = ()) -> Store:
+    """The corpus's store with these splits (none named: all); each is made when it is first asked for.
+
+    Everything is made again when anything that it was made from has changed.
 
     Raises:
         MissingExtraError, DataError: the corpus is absent or is not what its card says.
@@ -193,8 +197,12 @@ def prepare(card: DatasetCard) -> Store:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock")):
-            if not _matches(folder, manifest):
-                _build(card, reader, folder, manifest)
+            if folder.exists() and not _matches(folder, manifest):
+                shutil.rmtree(folder)
+            missing = [split for split in splits or card.splits if not (folder / split).is_dir()]
+            if missing:
+                _build(card, reader, folder, missing)
+                write_text(folder / "manifest.json", manifest)
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror or error}); set SLBENCH_HOME to a folder with room"
@@ -207,22 +215,19 @@ def _matches(folder: Path, manifest: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == manifest
 
 
-def _build(card: DatasetCard, reader: Reader, folder: Path, manifest: str) -> None:
-    """Write the store beside its place, then move it there; called under the store's lock."""
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        seen: set[str] = set()
-        for split, expected in card.splits.items():
-            entries = _entries(card, reader, split)
-            _check_entries(card, split, entries, expected, seen)
-            table = datasets.Dataset.from_list([_row(entry) for entry in entries], features=_FEATURES)
-            table.save_to_disk(str(temporary / split))
-        (temporary / "manifest.json").write_text(manifest, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _build(card: DatasetCard, reader: Reader, folder: Path, splits: Sequence[str]) -> None:
+    """Write each split beside its place, then move it there; called under the store's lock."""
+    entries = {split: _entries(card, reader, split) for split in card.splits}
+    _check_entries(card, entries)
+    folder.mkdir(exist_ok=True)
+    for split in splits:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{split}.", dir=folder))
+        try:
+            table = datasets.Dataset.from_list([_row(entry) for entry in entries[split]], features=_FEATURES)
+            table.save_to_disk(str(temporary))
+            temporary.rename(folder / split)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _entries(card: DatasetCard, reader: Reader, split: str) -> list[Entry]:
@@ -232,17 +237,19 @@ def _entries(card: DatasetCard, reader: Reader, split: str) -> list[Entry]:
         raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
 
 
-def _check_entries(card: DatasetCard, split: str, entries: list[Entry], expected: int, seen: set[str]) -> None:
-    counts = Counter(entry.id for entry in entries)
-    duplicates = sorted(clip_id for clip_id, count in counts.items() if count > 1 or clip_id in seen)
-    seen.update(counts)
-    if duplicates:
-        raise DataError(f"{card.name}: ids occur more than once, in {split}: {', '.join(duplicates[:10])}")
-    if len(entries) != expected:
-        raise DataError(
-            f"{card.name}: {split} has {len(entries)} clips, its card ({card.path}) says {expected}; "
-            f"get the corpus as the card says: {card.obtain}"
-        )
+def _check_entries(card: DatasetCard, entries: Mapping[str, list[Entry]]) -> None:
+    seen: set[str] = set()
+    for split, expected in card.splits.items():
+        counts = Counter(entry.id for entry in entries[split])
+        duplicates = sorted(clip_id for clip_id, count in counts.items() if count > 1 or clip_id in seen)
+        seen.update(counts)
+        if duplicates:
+            raise DataError(f"{card.name}: ids occur more than once, in {split}: {', '.join(duplicates[:10])}")
+        if len(entries[split]) != expected:
+            raise DataError(
+                f"{card.name}: {split} has {len(entries[split])} clips, its card ({card.path}) says {expected}; "
+                f"get the corpus as the card says: {card.obtain}"
+            )
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Run:
 
     def _prepared(self) -> tuple[Clips, str]:
         """The task's clips and the digest of their sources."""
-        store = prepare(self.dataset)
+        store = prepare(self.dataset, [self.request.split])
         split = store.split(self.request.split)
         check_references(self.task, split)
         return split, store.data_digest

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,62 +20,74 @@ from slbench.engine.events import Epoch, Event, Resumed
 from slbench.engine.identity import check_same, training_identity
 from slbench.engine.kept import Ended, KeptModels
 from slbench.engine.log import TrainingLog
-from slbench.engine.models import build_model, check_fit, setting_of
+from slbench.engine.models import Checkpoint, build_model, check_fit, find_checkpoint, load_weights, setting_of
 from slbench.engine.train import Course, Trainer
 from slbench.errors import ModelError, OptionError, OutputError
 from slbench.files import remove_leftovers
 from slbench.modeling.base import Trainable
 
 
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What `slbench train` was asked for; names as on the command line."""
+
+    model: str
+    tasks: Sequence[str]
+    output: Path
+    init: str | None = None
+    """Model card whose weights to begin with; None: random ones."""
+    seed: int = 0
+    device: str = "auto"
+    changes: Sequence[str] = ()
+    """Of the card, as `--set` takes them."""
+    resume: bool = False
+    """Go on where an interrupted training of the same arguments was; from the start if there is none."""
+    checkpoint_seconds: float = 60.0
+    """Between two checkpoints within an epoch; 0: one at every step."""
+
+    @property
+    def command(self) -> str:
+        """The same request for a shell, without --resume."""
+        words = ["--model", self.model, *(w for task in self.tasks for w in ("--task", task))]
+        words += ["--init", self.init] if self.init else []
+        words += ["--output", str(self.output), "--seed", str(self.seed), "--device", self.device]
+        words += [w for change in self.changes for w in ("--set", change)]
+        return shlex.join(["slbench", "train", *words])
+
+
 class TrainingRun:
     """A training that can start: everything a user can get wrong has been checked.
-
-    Args:
-        model, tasks, output, seed, device: as on the command line.
-        changes: of the card, as `--set` takes them.
-        resume: go on where an interrupted training of the same arguments was; from the start if there is none.
-        checkpoint_seconds: between two checkpoints within an epoch; 0: one at every step.
 
     Raises:
         SlbenchError: on construction, with what is wrong and what to do.
     """
 
-    def __init__(
-        self,
-        model: str,
-        tasks: Sequence[str],
-        output: Path,
-        seed: int = 0,
-        device: str = "auto",
-        changes: Sequence[str] = (),
-        resume: bool = False,
-        checkpoint_seconds: float = 60.0,
-    ) -> None:
-        check_seed(seed)
-        self.tasks = [catalog.get_task(task) for task in tasks]
-        self.card = changed_card(catalog.get_model(model), changes)
+    def __init__(self, request: TrainingRequest) -> None:
+        check_seed(request.seed)
+        self.request, self.output = request, request.output
+        self.tasks = [catalog.get_task(task) for task in request.tasks]
+        self.card = changed_card(catalog.get_model(request.model), request.changes)
         self._check_tasks()
-        self.output, self.resume = output, resume
-        words = ["--model", model, *(w for task in tasks for w in ("--task", task)), "--output", str(output)]
-        words += ["--seed", str(seed), "--device", device, *(w for change in changes for w in ("--set", change))]
         trained_on = f"{', '.join(f'{task.name} {task.version}' for task in self.tasks)}, train"
-        self.kept = KeptModels(output, self.card, shlex.join(["slbench", "train", *words]), trained_on, seed)
-        self.checkpoints = Checkpoints(output / "checkpoints", checkpoint_seconds)
-        self.log = TrainingLog(output / "metrics.jsonl")
+        self.kept = KeptModels(self.output, self.card, request.command, trained_on, request.seed)
+        self.checkpoints = Checkpoints(self.output / "checkpoints", request.checkpoint_seconds)
+        self.log = TrainingLog(self.output / "metrics.jsonl")
         self.written: dict[str, str] = {}
-        target = choose_device(device)
-        check_writable(output)
-        if output.is_dir():  # now rather than after the corpus was prepared
+        device = choose_device(request.device)
+        check_writable(self.output)
+        if self.output.is_dir():  # now rather than after the corpus was prepared
             with self._only_writer():
                 self._check_output()
-        make_deterministic(seed)
+        start = find_checkpoint(catalog.get_model(request.init)) if request.init else None
+        make_deterministic(request.seed)
         torch.set_num_threads(self.card.recipe.threads or torch.get_num_threads())
-        models = self._models(target, seed)
-        stores = [prepare(task_dataset(task)) for task in self.tasks]
+        models = self._models(device, start)
+        stores = [prepare(task_dataset(task), ("train", "dev")) for task in self.tasks]
         courses = [_course(*parts) for parts in zip(self.tasks, models, stores, strict=True)]
-        self.trainer = Trainer(courses, self.card.recipe, seed)
+        self.trainer = Trainer(courses, self.card.recipe, request.seed)
         digests = [store.data_digest for store in stores]
-        self.identity = training_identity(self.card, self.tasks, digests, models[0], seed)
+        self.identity = training_identity(self.card, self.tasks, digests, models[0], request.seed)
+        self.identity |= {"init": start.sha256} if start else {}
 
     def _check_tasks(self) -> None:
         for task in self.tasks:
@@ -86,11 +99,13 @@ class TrainingRun:
         if len(set(names)) < len(names):
             raise OptionError(f"--task {' --task '.join(names)}: a task is named twice; see recipe.repeats")
 
-    def _models(self, device: torch.device, seed: int) -> list[Trainable]:
+    def _models(self, device: torch.device, start: Checkpoint | None) -> list[Trainable]:
         """One model a task; all of them share the first one's network."""
-        models: list[Any] = [build_model(self.card, setting_of(task, seed=seed)) for task in self.tasks]
+        models: list[Any] = [build_model(self.card, setting_of(task, seed=self.request.seed)) for task in self.tasks]
         if not hasattr(models[0], "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
+        if start:
+            load_weights(models[0], start)
         for model in models:
             model.network = models[0].network.to(device)
         return models
@@ -102,7 +117,7 @@ class TrainingRun:
         """Refuse a folder that holds anything that this training would overwrite."""
         begun = self.checkpoints.exist() or self.kept.ended() is not None
         other = self.kept.exist() or self.log.path.exists()
-        if begun and not self.resume:
+        if begun and not self.request.resume:
             raise OutputError(
                 f"--output {self.output}: holds a training already; go on with --resume, or name another folder"
             )

@@ -40,7 +40,7 @@ def test_options_are_a_promise() -> None:
     """The surface of `run` and `train`: changing it is a decision, not an accident."""
     options = {
         "run": "model task split limit batch-size workers device precision num-beams seed output fresh mock",
-        "train": "model task output seed device set resume",
+        "train": "model task output init seed device set resume",
         "leaderboard": "results format",
     }
     for command, expected in options.items():

@@ -8,7 +8,7 @@ import pytest
 from fakes import SPLITS, FakeCorpus, made_up_clip, read
 
 from slbench import catalog
-from slbench.data.store import folder_of, is_prepared, prepare
+from slbench.data.store import folder_of, prepare, prepared_splits
 from slbench.errors import ClipError, DataError, OutputError
 
 
@@ -18,9 +18,9 @@ def dataset_of(corpus: FakeCorpus):
 
 def test_clips_come_back_as_they_were_read(corpus: FakeCorpus) -> None:
     card = dataset_of(corpus)
-    assert not is_prepared(card)
+    assert not prepared_splits(card)
     store = prepare(card)
-    assert is_prepared(card)
+    assert prepared_splits(card)
     for name, count in SPLITS.items():
         split = store.split(name)
         assert len(split) == count
@@ -29,6 +29,27 @@ def test_clips_come_back_as_they_were_read(corpus: FakeCorpus) -> None:
             assert (clip.id, clip.frames, clip.fps) == (row.id, original.frames, 25.0)
             np.testing.assert_array_equal(clip.keypoints, original.keypoints)
             np.testing.assert_array_equal(clip.scores, original.scores)
+
+
+def test_only_the_splits_that_are_asked_for_are_made(corpus: FakeCorpus) -> None:
+    card = dataset_of(corpus)
+    prepare(card, ["dev"])
+    assert prepared_splits(card) == ["dev"]
+    stamp = (folder_of(card) / "dev").stat().st_mtime_ns
+    prepare(card, ["test", "dev"])
+    assert prepared_splits(card) == ["dev", "test"]
+    assert (folder_of(card) / "dev").stat().st_mtime_ns == stamp
+    corpus.write(made_up_clip("train-03", 44, 99), "train")
+    assert prepare(card, ["test"]).split("test")
+    assert prepared_splits(card) == ["test"], "what was made from older sources is gone"
+
+
+def test_killed_before_the_manifest_was_written(corpus: FakeCorpus) -> None:
+    card = dataset_of(corpus)
+    prepare(card)
+    (folder_of(card) / "manifest.json").unlink()
+    corpus.write(made_up_clip("test-03", 44, 99))
+    assert prepare(card).split("test").clip(3).frames == 44
 
 
 def test_clips_are_mapped_not_copied(corpus: FakeCorpus) -> None:
@@ -70,7 +91,7 @@ def test_another_number_of_clips_than_the_card_says(corpus: FakeCorpus) -> None:
     corpus.clip_file("test-03").unlink()
     with pytest.raises(DataError, match="test has 11 clips, its card .* says 12"):
         prepare(dataset_of(corpus))
-    assert not is_prepared(dataset_of(corpus))
+    assert not prepared_splits(dataset_of(corpus))
 
 
 def test_ids_that_occur_twice(corpus: FakeCorpus) -> None:

@@ -78,9 +78,10 @@ def test_killed_at_every_change_of_a_file(corpus: FakeCorpus, tmp_path: Path, wh
 SCRIPT = """
 import sys
 from pathlib import Path
-from slbench.engine.training import TrainingRun
+from slbench.engine.training import TrainingRequest, TrainingRun
 model, task, output, *changes = sys.argv[1:]
-TrainingRun(model, [task], Path(output), 0, "cpu", changes, resume=True, checkpoint_seconds=0).execute()
+request = TrainingRequest(model, [task], Path(output), None, 0, "cpu", changes, resume=True, checkpoint_seconds=0)
+TrainingRun(request).execute()
 """
 
 

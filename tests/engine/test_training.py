@@ -1,26 +1,34 @@
 import shlex
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from fakes import FakeCorpus, made_up_clip
+from safetensors.torch import load_file
 
 from slbench import catalog
 from slbench.cards import Augmentation, ModelCard
 from slbench.data.augment import augmented
 from slbench.engine.changes import changed_card
 from slbench.engine.evaluate import Run, RunRequest
-from slbench.engine.events import Epoch
+from slbench.engine.events import Epoch, merit_of
 from slbench.engine.models import find_checkpoint, load_weights
-from slbench.engine.training import TrainingRun
+from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import DataError, ModelError, OptionError, OutputError
+from slbench.metrics.base import Score
+
+
+def asked(corpus: FakeCorpus, output: Path, seed: int = 0, changes: tuple[str, ...] = (), **others) -> TrainingRequest:
+    tasks = others.pop("tasks", [str(corpus.task_path)])
+    return TrainingRequest(str(corpus.model_path), tasks, output, seed=seed, device="cpu", changes=changes, **others)
 
 
 def trained(corpus: FakeCorpus, output: Path, seed: int = 0, changes: tuple[str, ...] = ()) -> tuple[str, list[Epoch]]:
     epochs = []
-    run = TrainingRun(str(corpus.model_path), [str(corpus.task_path)], output, seed, "cpu", changes)
+    run = TrainingRun(asked(corpus, output, seed, changes))
     digest = run.execute(lambda event: epochs.append(event) if isinstance(event, Epoch) else None)
     return digest, epochs
 
@@ -82,6 +90,77 @@ def test_checkpoint_gives_back_every_tensor(corpus: FakeCorpus) -> None:
 def test_non_finite_loss_names_the_clips(corpus: FakeCorpus, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"the loss is (nan|inf) for clips train-0"):
         trained(corpus, tmp_path, changes=("recipe.learning_rate=1e30", "recipe.epochs=9"))
+
+
+def second_task(corpus: FakeCorpus, family: str = "cslr") -> Path:
+    """The same clips, asked for as another family."""
+    path = corpus.folder / f"{family}.toml"
+    text = corpus.task_path.read_text().replace("made-up-islr", f"made-up-{family}").replace('"islr"', f'"{family}"')
+    path.write_text("".join(line for line in text.splitlines(True) if not line.startswith(("glosses", " ", "]"))))
+    corpus.edit_card(path, '"uni-sign"', '"characters"')
+    corpus.edit_card(corpus.model_path, '"islr",', '"islr", "cslr", "slt",')
+    return path
+
+
+def test_one_network_learns_several_tasks(corpus: FakeCorpus, tmp_path: Path) -> None:
+    tasks = [str(corpus.task_path), str(second_task(corpus))]
+    changes = ('recipe.repeats={"made-up-cslr": 2}', "recipe.epochs=1")
+    run = TrainingRun(asked(corpus, tmp_path / "a", changes=changes, tasks=tasks))
+    first, second = run.trainer.courses
+    assert first.model.network is second.model.network
+    batches = Counter(batch.course.task.name for batch in run.trainer._batches())
+    assert batches == {"made-up-islr": 2, "made-up-cslr": 4}
+    used = Counter(index for batch in run.trainer._batches() if batch.course is second for index in batch.clips)
+    assert used == dict.fromkeys(range(8), 2)
+    epochs = []
+    run.execute(lambda event: epochs.append(event) if isinstance(event, Epoch) else None)
+    assert {task: score.name for task, score in epochs[0].deciding.items()} == {
+        "made-up-islr": "top1-instance",
+        "made-up-cslr": "WER",
+    }
+    written = tomllib.loads((tmp_path / "a" / "best.toml").read_text())["weights"]
+    assert written["trained_on"].startswith("made-up-islr 1.0, made-up-cslr 1.0, train")
+    assert written["command"].count("--task") == 2
+    for task in tasks:
+        Run(RunRequest(str(tmp_path / "a" / "best.toml"), task, output=tmp_path, device="cpu")).execute()
+
+
+def test_errors_count_against_an_epoch() -> None:
+    def merit(accuracy: float, wer: float) -> float:
+        one = Score("top1", accuracy, 0, 0, 1, "")
+        return merit_of({"a": (one, one), "b": (Score("WER", wer, 0, 0, 1, "", "lower"),)})
+
+    assert merit(50, 20) > merit(50, 30)
+    assert merit(60, 20) > merit(50, 20)
+    assert merit(50, 20) == 15
+
+
+def test_a_task_named_twice_is_refused(corpus: FakeCorpus, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="named twice"):
+        TrainingRun(asked(corpus, tmp_path / "a", tasks=[str(corpus.task_path)] * 2))
+
+
+def test_training_begins_with_the_weights_of_another(corpus: FakeCorpus, tmp_path: Path) -> None:
+    """One step of hardly any length keeps them; from scratch the weights are others."""
+    still = ("recipe.epochs=1", "recipe.batch_size=8", "recipe.learning_rate=1e-12")
+    begun = TrainingRun(asked(corpus, tmp_path / "a", 5, still, init=str(corpus.model_path)))
+    begun.execute()
+    there = load_file(corpus.folder / "tiny.safetensors")
+    here = load_file(next((tmp_path / "a").glob("last-*.safetensors")))
+    parameters = [name for name, _ in begun.trainer.network.named_parameters() if name in there]
+    assert all(torch.allclose(there[name], here[name], atol=1e-6) for name in parameters)
+    card = tomllib.loads((tmp_path / "a" / "last.toml").read_text())
+    assert f"--init {corpus.model_path}" in card["weights"]["command"]
+    trained(corpus, tmp_path / "b", 5, still)
+    other = load_file(next((tmp_path / "b").glob("last-*.safetensors")))
+    assert not all(torch.allclose(there[name], other[name], atol=1e-6) for name in parameters)
+
+
+def test_weights_of_another_model_to_begin_with_are_refused(corpus: FakeCorpus, tmp_path: Path) -> None:
+    request = asked(corpus, tmp_path / "a", changes=("config.point_dim=6",), init=str(corpus.model_path))
+    with pytest.raises(ModelError, match="does not fit the network"):
+        TrainingRun(request)
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_folder_that_holds_a_model_is_not_overwritten(corpus: FakeCorpus, tmp_path: Path) -> None:
