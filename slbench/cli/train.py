@@ -23,7 +23,7 @@ def train(
         bool, typer.Option("--resume", help="Go on where an interrupted training was; from the start if there is none.")
     ] = False,
 ) -> None:
-    """Train a model by the recipe on its card, from scratch or from other weights; same seed, same machine: same weights."""
+    """Train a model by the recipe on its card; same seed, same machine: same weights."""
     from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
     from slbench.cli.progress import training_progress
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from slbench.engine.determinism import make_deterministic
 from slbench.modeling.base import Setting
 from slbench.modeling.uni_sign.config import UniSignConfig
-from slbench.modeling.uni_sign.ctc import BLANK, compressed, ctc_loss, place_codes
+from slbench.modeling.uni_sign.ctc import BLANK, Heard, compressed, ctc_loss, place_codes, recombined
 from slbench.modeling.uni_sign.model import UniSign
 
 WITH_CTC = TINY | {"ctc_weight": 0.5, "ctc_compression": True, "prompt": "{family}"}
@@ -62,9 +62,28 @@ def test_compression_is_the_mean_of_each_run(clips: list[list[int]]) -> None:
             start += length
         expected += runs or [frames.mean(0)]
         counts.append(len(runs) or 1)
-    means, found = compressed(x, torch.tensor([label for labels in clips for label in labels]), lengths)
-    assert found == counts
-    torch.testing.assert_close(means, torch.stack(expected))
+    logits = torch.nn.functional.one_hot(torch.tensor([label for labels in clips for label in labels]), 4).float()
+    heard = compressed(x, logits, lengths)
+    assert heard.lengths == counts
+    torch.testing.assert_close(heard.vectors_md, torch.stack(expected))
+    assert heard.labels_m.tolist() == [label for labels in clips for label in spelled(tuple(labels)) or [BLANK]]
+
+
+def test_recombined_sentences_spell_what_their_vectors_stand_for() -> None:
+    labels = torch.tensor([3, 1, 4, BLANK, 2, 2])
+    heard = Heard(labels[:, None] * torch.ones(6, 5, requires_grad=True), [3, 1, 2], labels)
+    more, spelled_out = recombined(heard, 50)
+    assert len(more.lengths) == len(spelled_out) == 50
+    assert set(more.lengths) == {1, 2, 3}
+    assert [len(tokens) for tokens in spelled_out] == more.lengths
+    assert more.vectors_md[:, 0].tolist() == [token for tokens in spelled_out for token in tokens]
+    assert BLANK not in more.vectors_md
+    assert not more.vectors_md.requires_grad
+
+
+def test_nothing_found_gives_nothing_to_recombine() -> None:
+    more, spelled_out = recombined(Heard(torch.ones(2, 5), [1, 1], torch.tensor([BLANK, BLANK])), 4)
+    assert (len(more.vectors_md), more.lengths, spelled_out) == (0, [], [])
 
 
 def test_places_have_different_codes_of_one_length() -> None:
@@ -81,7 +100,7 @@ def model(request: pytest.FixtureRequest) -> UniSign:
     model = UniSign(WITH_CTC | {"linear_std": 0.5}, Setting(request.param, "English"))
     model.network.eval()
     with torch.no_grad():
-        usual = model.encode([model.prepare(made_up_clip("usual", 40, 99))]).ctc_nv.mean(0)
+        usual = model._heard([model.prepare(made_up_clip("usual", 40, 99))]).ctc_nv.mean(0)
         model.network.ctc.bias.sub_(usual)
         model.network.ctc.bias[BLANK] += 0.02
     return model
@@ -119,9 +138,21 @@ def test_without_the_layer_there_are_no_tensors_of_it() -> None:
     assert [name for name in names if name.startswith("ctc")] == ["ctc_place", "ctc.weight", "ctc.bias"]
 
 
-def test_compression_without_the_layer_is_refused() -> None:
+def test_what_needs_the_layer_is_refused_without() -> None:
     with pytest.raises(ValueError, match="ctc_weight above 0"):
         UniSignConfig(ctc_compression=True)
+    with pytest.raises(ValueError, match="ctc_compression, which"):
+        UniSignConfig(ctc_weight=1.0, ctc_recombined=2)
+
+
+def test_recombined_sentences_count_in_training(model: UniSign) -> None:
+    """The made-up sentences are text of letters between spaces, and change the loss of recognition alone."""
+    inputs = [model.prepare(made_up_clip(f"c{i}", 30, i)) for i in range(3)]
+    losses = []
+    for count in (0, 2):
+        model.config = model.config.model_copy(update={"ctc_recombined": count})
+        losses.append(model.loss(inputs, ["A B", "C", "D E"]).item())
+    assert (losses[0] == losses[1]) == (model.setting.family == "slt")
 
 
 def test_every_second_frame_is_read_of_sentences_but_not_of_signs() -> None:

@@ -100,12 +100,12 @@ def test_embeddings(network: UniSignNetwork, prompt: torch.Tensor, clips: list[i
     """A clip gives the figures of the clip alone, whatever is beside it."""
     parts, lengths = batch_of(clips)
     with torch.no_grad():
-        found = network.embeddings(parts, lengths, prompt)
+        embeds, mask = network.embeddings(network.hear(parts, lengths), prompt)
     assert len(prompt) == GOLDEN["prefix_tokens"]
     for row, c in enumerate(clips):
         expected = GOLDEN["single"][c]
-        pose = found.embeds_bld[row, len(prompt) : len(prompt) + lengths[row]].double()
-        assert found.mask_bl[row].sum() == len(prompt) + lengths[row]
+        pose = embeds[row, len(prompt) : len(prompt) + lengths[row]].double()
+        assert mask[row].sum() == len(prompt) + lengths[row]
         assert pose.sum().item() == pytest.approx(expected["sum"], rel=TOLERANCE)
         assert pose.abs().sum().item() == pytest.approx(expected["abs_sum"], rel=TOLERANCE)
         np.testing.assert_allclose(
@@ -117,14 +117,14 @@ def test_embeddings(network: UniSignNetwork, prompt: torch.Tensor, clips: list[i
 def test_loss(network: UniSignNetwork, prompt: torch.Tensor, c: int) -> None:
     labels = padded_labels([build_tokenizer("byt5")(GOLDEN["texts"][c]).input_ids], torch.device("cpu"))
     with torch.no_grad():
-        loss = network.loss(network.encode(*batch_of([c]), prompt), labels)
+        loss = network.loss(network.read(network.hear(*batch_of([c])), prompt), labels)
     assert loss.item() == pytest.approx(GOLDEN["single"][c]["loss_label_smoothing_0.2"], rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("clips", [[0], [1], [2], [0, 1, 2]])
 def test_generated_ids(network: UniSignNetwork, prompt: torch.Tensor, clips: list[int]) -> None:
     with torch.no_grad():
-        encoded = network.encode(*batch_of(clips), prompt)
+        encoded = network.read(network.hear(*batch_of(clips)), prompt)
         ids = network.mt5_model.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
             attention_mask=encoded.mask_bl,

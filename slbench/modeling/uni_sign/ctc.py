@@ -8,6 +8,7 @@ is given its place in the order, since T5 knows distances only and copies badly 
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -44,24 +45,57 @@ def place_codes(places_m: Tensor, width: int) -> Tensor:
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
 
 
-def compressed(x_nd: Tensor, labels_n: Tensor, lengths: Sequence[int]) -> tuple[Tensor, list[int]]:
-    """Means over runs of frames with one label, blank runs left out; a clip of blanks becomes one mean of all.
+@dataclass(frozen=True)
+class Heard:
+    """What the language model is to read of a batch: a vector a frame, or a token that the CTC layer found.
+
+    Attributes:
+        vectors_md: packed.
+        lengths: vectors of each clip, at least 1; their sum is m.
+        labels_m: the token that each vector stands for, `BLANK` where a clip has none; None if these are frames.
+        ctc_nv: packed logits of the CTC layer, a row a frame, if there is one.
+    """
+
+    vectors_md: Tensor
+    lengths: Sequence[int]
+    labels_m: Tensor | None = None
+    ctc_nv: Tensor | None = None
+
+
+def compressed(x_nd: Tensor, ctc_nv: Tensor, lengths: Sequence[int]) -> Heard:
+    """Means over runs of frames with one likeliest token, blank runs left out; a clip of blanks becomes one mean.
 
     Args:
         x_nd: packed features.
-        labels_n: the likeliest token of each frame.
+        ctc_nv: packed logits.
         lengths: frames of each clip.
-
-    Returns:
-        x_md packed, and the number of rows of each clip, at least 1.
     """
+    labels_n = ctc_nv.argmax(-1)
     clip_n = torch.repeat_interleave(torch.tensor(lengths, device=labels_n.device))
-    base = int(labels_n.max()) + 1
+    base = ctc_nv.shape[1]
     runs_k, run_n, frames_k = torch.unique_consecutive(
         clip_n * base + labels_n, return_inverse=True, return_counts=True
     )
     means_kd = x_nd.new_zeros(len(runs_k), x_nd.shape[1]).index_add(0, run_n, x_nd) / frames_k[:, None]
-    clip_k, spoken_k = runs_k // base, runs_k % base != BLANK
-    silent_b = torch.bincount(clip_k[spoken_k], minlength=len(lengths)) == 0
-    kept_k = spoken_k | silent_b[clip_k]
-    return means_kd[kept_k], torch.bincount(clip_k[kept_k], minlength=len(lengths)).tolist()
+    clip_k, label_k = runs_k // base, runs_k % base
+    silent_b = torch.bincount(clip_k[label_k != BLANK], minlength=len(lengths)) == 0
+    kept_k = (label_k != BLANK) | silent_b[clip_k]
+    found = torch.bincount(clip_k[kept_k], minlength=len(lengths)).tolist()
+    return Heard(means_kd[kept_k], found, label_k[kept_k], ctc_nv)
+
+
+def recombined(heard: Heard, sequences: int) -> tuple[Heard, list[list[int]]]:
+    """New sequences of the found tokens' vectors, drawn from the whole batch, and the tokens that they spell.
+
+    They teach the language model to read what is there rather than to recall the training sentences. Lengths are
+    those of the batch's clips. The vectors carry no gradient back: a token that was found wrongly is no example for
+    the pose encoder. Draws come from PyTorch's generator.
+    """
+    assert heard.labels_m is not None
+    spoken = (heard.labels_m != BLANK).nonzero()[:, 0]
+    if not len(spoken):
+        return Heard(heard.vectors_md[:0], []), []
+    lengths = [heard.lengths[int(clip)] for clip in torch.randint(len(heard.lengths), (sequences,))]
+    picks = spoken[torch.randint(len(spoken), (sum(lengths),)).to(spoken.device)]
+    spelled = torch.split(heard.labels_m[picks], lengths)
+    return Heard(heard.vectors_md[picks].detach(), lengths), [labels.tolist() for labels in spelled]

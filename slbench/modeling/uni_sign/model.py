@@ -11,7 +11,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from slbench.data.clip import Clip
 from slbench.modeling.base import Inputs, Output, Setting
 from slbench.modeling.uni_sign.config import UniSignConfig
-from slbench.modeling.uni_sign.ctc import ctc_loss
+from slbench.modeling.uni_sign.ctc import Heard, ctc_loss, recombined
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
 from slbench.modeling.uni_sign.network import Encoded, UniSignNetwork
 from slbench.modeling.uni_sign.poses import clip_inputs
@@ -46,11 +46,16 @@ class UniSign:
 
     def encode(self, batch: Sequence[Inputs]) -> Encoded:
         """Encoder states of prompt and frames."""
-        lengths = [len(inputs["body"]) for inputs in batch]
+        return self.network.read(self._heard(batch), self._prompt())
+
+    def _heard(self, batch: Sequence[Inputs]) -> Heard:
         parts = {
             name: torch.cat([torch.from_numpy(inputs[name]) for inputs in batch]).to(self.device) for name in batch[0]
         }
-        return self.network.encode(parts, lengths, torch.tensor(self.prompt, device=self.device))
+        return self.network.hear(parts, [len(inputs["body"]) for inputs in batch])
+
+    def _prompt(self) -> Tensor:
+        return torch.tensor(self.prompt, device=self.device)
 
     def decode(self, encoded: Encoded) -> list[Output]:
         """Beam search as released (`num_beams` beams, `max_new_tokens`), and the likelihood of every gloss."""
@@ -76,15 +81,22 @@ class UniSign:
 
     def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
         """Cross entropy of the targets' tokens; with a CTC layer, its loss on the glosses is added."""
-        labels_bl = padded_labels([self._tokens(target) for target in targets], self.device)
-        encoded = self.encode(batch)
-        loss = self.network.loss(encoded, labels_bl)
-        if encoded.ctc_nv is None or self.setting.family == "slt":
-            return loss
-        glosses = [self._gloss_tokens(target) for target in targets]
-        lengths = [len(inputs["body"]) for inputs in batch]
-        return loss + self.config.ctc_weight * ctc_loss(encoded.ctc_nv, lengths, glosses)
+        heard = self._heard(batch)
+        tokens = [self._tokens(target) for target in targets]
+        if self.setting.family == "slt" or heard.ctc_nv is None:
+            return self._text_loss(heard, tokens)
+        glosses = [[token for gloss in target.split() for token in self._tokens(gloss)[:-1]] for target in targets]
+        ctc = ctc_loss(heard.ctc_nv, [len(inputs["body"]) for inputs in batch], glosses)
+        return self._text_loss(*self._recombined(heard, tokens)) + self.config.ctc_weight * ctc
 
-    def _gloss_tokens(self, target: str) -> list[int]:
-        """Tokens of glosses without what stands between them."""
-        return [token for gloss in target.split() for token in self._tokens(gloss)[:-1]]
+    def _text_loss(self, heard: Heard, tokens: list[list[int]]) -> Tensor:
+        return self.network.loss(self.network.read(heard, self._prompt()), padded_labels(tokens, self.device))
+
+    def _recombined(self, heard: Heard, tokens: list[list[int]]) -> tuple[Heard, list[list[int]]]:
+        """The batch with `ctc_recombined` made-up sentences for each of its clips."""
+        if not self.config.ctc_recombined or self.setting.family != "cslr":
+            return heard, tokens
+        more, spelled = recombined(heard, self.config.ctc_recombined * len(tokens))
+        texts = [" ".join(self.tokenizer.batch_decode([[label] for label in labels])) for labels in spelled]
+        joined = Heard(torch.cat([heard.vectors_md, more.vectors_md]), [*heard.lengths, *more.lengths])
+        return joined, tokens + [self._tokens(text) for text in texts]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slbench.modeling.uni_sign.config import UniSignConfig
-from slbench.modeling.uni_sign.ctc import compressed, place_codes
+from slbench.modeling.uni_sign.ctc import Heard, compressed, place_codes
 from slbench.modeling.uni_sign.graph import (
     LENGTH_STEP,
     GraphConvolution,
@@ -27,26 +27,10 @@ from slbench.modeling.uni_sign.poses import BODY_JOINT, PARTS
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the text decoder attends to, and what the CTC layer says.
-
-    Attributes:
-        states_bld: the encoder's states.
-        mask_bl: 1 for a prompt token or frame.
-        ctc_nv: packed logits of the CTC layer, if the network has one.
-    """
+    """What the text decoder attends to: states_bld, and mask_bl (1 for a prompt token or a vector that was heard)."""
 
     states_bld: Tensor
     mask_bl: Tensor
-    ctc_nv: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """What the language model reads: the prompt's embeddings, then a vector a frame, or a token that CTC found."""
-
-    embeds_bld: Tensor
-    mask_bl: Tensor
-    ctc_nv: Tensor | None = None
 
 
 class UniSignNetwork(nn.Module):
@@ -82,7 +66,7 @@ class UniSignNetwork(nn.Module):
             self.ctc = nn.Linear(config.language_model.d_model, config.language_model.vocab_size)
             nn.init.normal_(self.ctc.weight, std=config.language_model.d_model**-0.5)
         if config.ctc_compression:
-            self.ctc_place = nn.Parameter(torch.tensor(0.5))
+            self.ctc_place = nn.Parameter(torch.tensor(1.0))
 
     def pose_features(self, parts: Mapping[str, Tensor], packing: Packing) -> Tensor:
         """Parts, each (n, V, 3) packed, -> x_nd with d the language model's width."""
@@ -103,38 +87,42 @@ class UniSignNetwork(nn.Module):
         features: Tensor = self.fusion_gcn_modules[name](x_nvc, packing).mean(dim=1)
         return features
 
-    def embeddings(self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor) -> Embedded:
-        """What the language model reads.
+    def hear(self, parts: Mapping[str, Tensor], lengths: Sequence[int]) -> Heard:
+        """What the language model is to read.
 
         Args:
             parts: packed part inputs.
             lengths: frames of each clip; their sum is n.
-            prompt_p: token ids of the prompt.
         """
         packing = self._packing(lengths)
         pose_nd = self.pose_features(parts, packing)
-        ctc_nv = None if self.ctc is None else packing.project(self.ctc, pose_nd)
-        if ctc_nv is not None and self.config.ctc_compression:
-            pose_nd, lengths = compressed(pose_nd, ctc_nv.argmax(-1), lengths)
-            places = torch.cat([torch.arange(length, device=pose_nd.device) for length in lengths])
-            pose_nd = pose_nd + self.ctc_place * place_codes(places, pose_nd.shape[1])
-            packing = self._packing(lengths)
+        if self.ctc is None:
+            return Heard(pose_nd, lengths)
+        ctc_nv = packing.project(self.ctc, pose_nd)
+        if self.config.ctc_compression:
+            return compressed(pose_nd, ctc_nv, lengths)
+        return Heard(pose_nd, lengths, ctc_nv=ctc_nv)
+
+    def embeddings(self, heard: Heard, prompt_p: Tensor) -> tuple[Tensor, Tensor]:
+        """The prompt's embeddings, then what was heard: embeds_bld, and mask_bl (1 where there is something)."""
+        vectors_md, lengths = heard.vectors_md, heard.lengths
+        if self.config.ctc_compression:
+            places = torch.cat([torch.arange(length, device=vectors_md.device) for length in lengths])
+            vectors_md = vectors_md + self.ctc_place * place_codes(places, vectors_md.shape[1])
+        packing = self._packing(lengths)
         prompt_bpd = self.mt5_model.encoder.embed_tokens(prompt_p).expand(len(lengths), -1, -1)
-        frames_bt = packing.unpack(torch.ones_like(packing.slots_n))
-        mask_bl = torch.cat([frames_bt.new_ones(len(lengths), len(prompt_p)), frames_bt], dim=1)
-        embeds_bld = torch.cat([prompt_bpd.to(pose_nd.dtype), packing.unpack(pose_nd)], dim=1)
-        return Embedded(embeds_bld, mask_bl, ctc_nv)
+        heard_bt = packing.unpack(torch.ones_like(packing.slots_n))
+        mask_bl = torch.cat([heard_bt.new_ones(len(lengths), len(prompt_p)), heard_bt], dim=1)
+        return torch.cat([prompt_bpd.to(vectors_md.dtype), packing.unpack(vectors_md)], dim=1), mask_bl
 
     def _packing(self, lengths: Sequence[int]) -> Packing:
         return Packing.of(lengths, self.part_para.device, step=1 if self.training else LENGTH_STEP)
 
-    def encode(self, parts: Mapping[str, Tensor], lengths: Sequence[int], prompt_p: Tensor) -> Encoded:
-        """The encoder's states for a batch of clips."""
-        embedded = self.embeddings(parts, lengths, prompt_p)
-        states = self.mt5_model.encoder(
-            inputs_embeds=embedded.embeds_bld, attention_mask=embedded.mask_bl
-        ).last_hidden_state
-        return Encoded(states, embedded.mask_bl, embedded.ctc_nv)
+    def read(self, heard: Heard, prompt_p: Tensor) -> Encoded:
+        """The encoder's states."""
+        embeds_bld, mask_bl = self.embeddings(heard, prompt_p)
+        states = self.mt5_model.encoder(inputs_embeds=embeds_bld, attention_mask=mask_bl).last_hidden_state
+        return Encoded(states, mask_bl)
 
     def loss(self, encoded: Encoded, labels_bl: Tensor) -> Tensor:
         """Mean cross entropy over target tokens, with label smoothing."""
