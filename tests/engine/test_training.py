@@ -202,6 +202,14 @@ def test_unreadable_clips_are_named_before_training(corpus: FakeCorpus, tmp_path
     assert not (tmp_path / "a").exists()
 
 
+def test_an_empty_training_split_is_refused(corpus: FakeCorpus, tmp_path: Path) -> None:
+    for path in (corpus.folder / "clips" / "train").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="train has 0 clips, its card"):
+        trained(corpus, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
 def test_unusable_training_clip_is_named(corpus: FakeCorpus, tmp_path: Path) -> None:
     clip = made_up_clip("train-01", 5, 0)
     clip.keypoints[0, 0, 0] = np.nan
