@@ -143,6 +143,15 @@ def test_what_needs_the_layer_is_refused_without() -> None:
         UniSignConfig(ctc_compression=True)
     with pytest.raises(ValueError, match="ctc_compression, which"):
         UniSignConfig(ctc_weight=1.0, ctc_recombined=2)
+    with pytest.raises(ValueError, match="ctc_weight above 0"):
+        UniSignConfig(ctc_only=True)
+
+
+def test_ctc_alone_leaves_the_language_model_as_it_is() -> None:
+    model = UniSign(WITH_CTC | {"ctc_only": True}, Setting("cslr", "English"))
+    model.loss([model.prepare(made_up_clip("c", 20, 0))], ["A B"]).backward()
+    assert all(parameter.grad is None for parameter in model.network.mt5_model.parameters())
+    assert model.network.pose_proj.weight.grad.any()
 
 
 def test_recombined_sentences_count_in_training(model: UniSign) -> None:

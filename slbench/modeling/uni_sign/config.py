@@ -95,6 +95,9 @@ class UniSignConfig(BaseModel):
     """Weight of a CTC loss on the pose features, which spells the glosses (ISLR, CSLR); 0: there is no such layer."""
     ctc_compression: bool = False
     """The language model reads a vector for each token that the CTC layer finds, instead of one for each frame."""
+    ctc_only: bool = False
+    """ISLR, CSLR: train the pose encoder alone. A language model that has learned to guess while CTC finds nothing yet
+    does not unlearn it; so it begins when there is something to read."""
     ctc_recombined: Annotated[int, Field(ge=0)] = 0
     """CSLR: made-up sentences that the language model learns from for each training clip, of the vectors found in the
     batch in random order. Only for glosses of one token each, such as letters."""
@@ -105,6 +108,8 @@ class UniSignConfig(BaseModel):
     def _compression_needs_a_layer(self) -> Self:
         if self.ctc_compression and not self.ctc_weight:
             raise ValueError("ctc_compression: needs the layer that a ctc_weight above 0 trains")
+        if self.ctc_only and not self.ctc_weight:
+            raise ValueError("ctc_only: needs a ctc_weight above 0")
         if self.ctc_recombined and not self.ctc_compression:
             raise ValueError("ctc_recombined: needs ctc_compression, which finds what is recombined")
         return self

@@ -86,8 +86,8 @@ class UniSign:
         if self.setting.family == "slt" or heard.ctc_nv is None:
             return self._text_loss(heard, tokens)
         glosses = [[token for gloss in target.split() for token in self._tokens(gloss)[:-1]] for target in targets]
-        ctc = ctc_loss(heard.ctc_nv, [len(inputs["body"]) for inputs in batch], glosses)
-        return self._text_loss(*self._recombined(heard, tokens)) + self.config.ctc_weight * ctc
+        ctc = self.config.ctc_weight * ctc_loss(heard.ctc_nv, [len(inputs["body"]) for inputs in batch], glosses)
+        return ctc if self.config.ctc_only else ctc + self._text_loss(*self._recombined(heard, tokens))
 
     def _text_loss(self, heard: Heard, tokens: list[list[int]]) -> Tensor:
         return self.network.loss(self.network.read(heard, self._prompt()), padded_labels(tokens, self.device))
