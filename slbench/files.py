@@ -38,7 +38,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path) -> None:
     """Delete what `atomic_path` left in a folder when it was killed; only for the one who may write there."""
     for path in folder.glob(".*.tmp"):
-        path.unlink()
+        if path.is_file():
+            path.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -95,7 +95,10 @@ class Options(Frozen):
 
 
 class ScoreStamp(Frozen):
-    """One score in percent, with its 95 % bootstrap interval."""
+    """One score, with its 95 % bootstrap interval.
+
+    Shares and error rates are in percent, an error rate may exceed 100; BLEU and chrF are in points from 0 to 100.
+    """
 
     name: str
     value: float

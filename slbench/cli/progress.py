@@ -63,7 +63,10 @@ def training_progress(epochs: int) -> "Iterator[Callable[[Event], None]]":
 
 def _print_epoch(event: "Epoch", epochs: int) -> None:
     star = "  best" if event.best else ""
-    scores = "  ".join(f"{score.name} {score.value:.1f}" for score in event.deciding.values())
+    several = len(event.scores) > 1
+    scores = "  ".join(
+        f"{f'{task} ' * several}{score.name} {score.value:.1f}" for task, score in event.deciding.items()
+    )
     errors().print(f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  dev {scores}{star}")
 
 

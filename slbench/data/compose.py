@@ -18,10 +18,10 @@ FPS = 25.0
 
 @dataclass(frozen=True)
 class Manner:
-    """How one clip is signed; drawn once a clip, so that a clip has one speed, size and place.
+    """How one clip is signed; drawn once a clip, so that a clip has one pace, size and place.
 
     Attributes:
-        speed: how many times faster than the recordings.
+        speed: how many times faster than the recordings, before the `JITTER` of each part.
         size: relative size in the image.
         shift: (2,) in image sizes.
     """

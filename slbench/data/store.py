@@ -136,6 +136,8 @@ class Store:
     folder: Path
     data_digest: str
     """sha256 over names and digests of all source files."""
+    manifest_digest: str
+    """sha256 over everything that decides the clips: sources, dataset card, and the code that reads them."""
 
     def split(self, name: str) -> Split:
         """A split; its frames stay on disk until they are asked for."""
@@ -207,7 +209,7 @@ def prepare(card: DatasetCard, splits: Sequence[str] = ()) -> Store:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror or error}); set SLBENCH_HOME to a folder with room"
         ) from error
-    return Store(folder, text_digest(json.dumps([card.name, sources], sort_keys=True)))
+    return Store(folder, text_digest(json.dumps([card.name, sources], sort_keys=True)), text_digest(manifest))
 
 
 def _matches(folder: Path, manifest: str) -> bool:

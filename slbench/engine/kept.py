@@ -67,7 +67,7 @@ class KeptModels:
 
     def exist(self) -> bool:
         """Whether there is any model in the folder, this one or another."""
-        return any(self.folder.glob("*.toml"))
+        return any(True for pattern in ("*.toml", "*.safetensors") for _ in self.folder.glob(pattern))
 
     def check_best(self, digest: str | None = None) -> None:
         """See whether the best weights are whole, and those with this sha256.
@@ -78,7 +78,10 @@ class KeptModels:
         """
         found = find_checkpoint(read_card(self.folder / "best.toml", ModelCard)).sha256
         if digest not in (None, found):
-            raise OutputError(f"{self.folder}: best.toml names weights {found}, but the training wrote {digest}")
+            raise OutputError(
+                f"{self.folder}: best.toml names weights {found}, but the training wrote {digest}; "
+                "put that card back, or train again in another folder"
+            )
 
     def ended(self) -> Ended | None:
         """The note, if the training has ended.

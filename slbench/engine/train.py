@@ -103,8 +103,7 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back, or ahead, to a state that a trainer of the same arguments had."""
-        best = state["place"]["best"]
-        self.place = Place(**state["place"] | {"best": best and Score(**best)})
+        self.place = Place(**state["place"])
         self.network.load_state_dict(state["network"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
@@ -218,5 +217,6 @@ class Trainer:
             results = [predict_batch(model, task, course.dev, batch, torch.float32) for batch in batches]
         finally:
             model.network = self.network
-        answers = [prediction.answer() for result in results for prediction in result.predictions]
+        found = {prediction.id: prediction.answer() for result in results for prediction in result.predictions}
+        answers = [found[row.id] for row in course.dev]  # intervals depend on the order
         return tuple(get_protocol(task.protocol, task.family).score(task.family, answers))

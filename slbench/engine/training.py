@@ -14,7 +14,14 @@ from slbench.cards import TaskCard
 from slbench.data.store import Store, prepare
 from slbench.engine.changes import changed_card
 from slbench.engine.checkpoints import Checkpoints, Saved
-from slbench.engine.checks import check_readable, check_seed, check_writable, only_writer, task_dataset
+from slbench.engine.checks import (
+    check_readable,
+    check_references,
+    check_seed,
+    check_writable,
+    only_writer,
+    task_dataset,
+)
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.events import Epoch, Event, Resumed
 from slbench.engine.identity import check_same, training_identity
@@ -24,6 +31,7 @@ from slbench.engine.models import Checkpoint, build_model, check_fit, find_check
 from slbench.engine.train import Course, Trainer
 from slbench.errors import ModelError, OptionError, OutputError
 from slbench.files import remove_leftovers
+from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Trainable
 
 
@@ -87,6 +95,8 @@ class TrainingRun:
         self.trainer = Trainer(courses, self.card.recipe, request.seed)
         digests = [store.data_digest for store in stores]
         self.identity = training_identity(self.card, self.tasks, digests, models[0], request.seed)
+        for task, store in zip(self.tasks, stores, strict=True):
+            self.identity[f"prepared {task.name}"] = store.manifest_digest  # the reader's code, too, decides the clips
         self.identity |= {"init": start.sha256} if start else {}
 
     def _check_tasks(self) -> None:
@@ -95,7 +105,13 @@ class TrainingRun:
             missing = [split for split in ("train", "dev") if split not in task.splits]
             if missing:
                 raise OptionError(f"{task.name} has no {' and no '.join(missing)} split to train with")
+            get_protocol(task.protocol, task.family)
         names = [task.name for task in self.tasks]
+        if not names:
+            raise OptionError("--task: name at least one")
+        unknown = sorted(set(self.card.recipe.repeats) - {*names, *catalog.names(TaskCard)})
+        if unknown:
+            raise OptionError(f"recipe.repeats: there is no task {', '.join(unknown)}; trained are {', '.join(names)}")
         if len(set(names)) < len(names):
             raise OptionError(f"--task {' --task '.join(names)}: a task is named twice; see recipe.repeats")
 
@@ -106,6 +122,13 @@ class TrainingRun:
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
         if start:
             load_weights(models[0], start)
+        shapes = [{name: value.shape for name, value in model.network.state_dict().items()} for model in models]
+        for task, found in zip(self.tasks, shapes, strict=True):
+            if found != shapes[0]:
+                raise ModelError(
+                    f"{self.card.name} cannot be one network for {self.tasks[0].name} and {task.name}: "
+                    "its layers have other sizes; train them apart"
+                )
         for model in models:
             model.network = models[0].network.to(device)
         return models
@@ -146,7 +169,8 @@ class TrainingRun:
             if ended is None:
                 self._restore(report)
                 with _resumable():
-                    ended = self._train(report)
+                    self._train(report)
+                ended = self._end()
             else:
                 check_same(ended.identity, self.identity, self.output)
                 self.kept.check_best(ended.best)
@@ -156,11 +180,11 @@ class TrainingRun:
 
     def _restore(self, report: Callable[[Event], None]) -> None:
         """Go to where the newest whole checkpoint is, if there is one."""
-        for folder in (self.output, self.checkpoints.folder):
-            remove_leftovers(folder)
         saved, damaged = self.checkpoints.newest()
         if saved is None:
             return
+        for folder in (self.output, self.checkpoints.folder):
+            remove_leftovers(folder)
         check_same(saved.identity, self.identity, self.output)
         if "best" in saved.written:
             self.kept.check_best()
@@ -169,7 +193,7 @@ class TrainingRun:
         place = self.trainer.place
         report(Resumed(place.epoch, place.step, self.trainer.steps, damaged=damaged))
 
-    def _train(self, report: Callable[[Event], None]) -> Ended:
+    def _train(self, report: Callable[[Event], None]) -> None:
         if not self.checkpoints.exist():
             self._checkpoint()  # a folder that holds anything of a training holds a checkpoint of it
         self.log.cut(self.trainer.place.epoch, self.trainer.place.step)
@@ -181,6 +205,9 @@ class TrainingRun:
                 self.log.sync()
                 self._checkpoint()
             report(event)
+
+    def _end(self) -> Ended:
+        """Leave the note that this training has ended."""
         self.kept.check_best(self.written["best"])
         ended = Ended(identity=self.identity, **self.written)
         self.kept.end(ended)
@@ -199,10 +226,11 @@ class TrainingRun:
 
 
 def _course(task: TaskCard, model: Trainable, store: Store) -> Course:
-    """The task's splits; raises DataError where a clip cannot be read."""
+    """The task's splits; raises DataError where a clip cannot be read, or its gloss is not in the vocabulary."""
     train, dev = store.split("train"), store.split("dev")
     for split in (train, dev):
         check_readable(task, split)
+        check_references(task, split)
     return Course(task, model, train, dev)
 
 

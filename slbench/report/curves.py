@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from slbench.engine.events import Epoch
 from slbench.engine.log import read_log
+from slbench.errors import OutputError
 from slbench.files import atomic_path
 from slbench.report.tables import unit
 
@@ -40,6 +41,8 @@ def draw_curves(log: Path, target: Path) -> None:
         OutputError: the log cannot be read, or the picture cannot be written.
     """
     epochs = [event for event in read_log(log) if isinstance(event, Epoch)]
+    if not any(epoch.best for epoch in epochs):
+        raise OutputError(f"{log}: holds no best epoch, so there is nothing to draw; its beginning is lost")
     with mpl.rc_context(STYLE), atomic_path(target) as temporary:
         tasks = sorted(epochs[0].scores)
         figure = Figure(figsize=(4 * (1 + len(tasks)), 3), layout="constrained")

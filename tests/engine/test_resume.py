@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def test_stopped_after_every_event(corpus: FakeCorpus, tmp_path: Path, whole: Pa
     assert resumed == [Resumed(3, 0, 2)]
     assert digests(output) == digests(whole)
     assert log_without_seconds(output) == log_without_seconds(whole)
+
+
+@pytest.mark.parametrize(("merits", "best"), [((1.0, 2.0), 2), ((2.0, 1.0), 1), ((-2.0, -1.0), 2)])
+def test_the_best_epoch_is_remembered(corpus: FakeCorpus, tmp_path: Path, monkeypatch, merits, best: int) -> None:
+    """The made-up clips score nothing, so what an epoch is worth is made up here."""
+
+    def trained(output: Path, stops: int) -> str:
+        values = iter(merits)
+        monkeypatch.setattr("slbench.engine.train.merit_of", lambda scores: next(values))
+        for _ in range(stops):
+            killed_after(run(corpus, output), 1)
+        return run(corpus, output).execute()
+
+    assert trained(tmp_path / "cut", EVENTS) == trained(tmp_path / "whole", 0)
+    card = tomllib.loads((tmp_path / "cut" / "best.toml").read_text())
+    assert f"epoch {best} of 2, the best" in card["weights"]["trained_on"]
 
 
 def test_stopped_once(corpus: FakeCorpus, tmp_path: Path, whole: Path) -> None:
@@ -158,7 +175,7 @@ def test_another_model_task_or_corpus_is_refused(corpus: FakeCorpus, tmp_path: P
     with pytest.raises(OutputError) as raised:
         run(corpus, tmp_path / "out").execute()
     keys = [line.partition(":")[0] for line in str(raised.value).splitlines()[1:-1]]
-    assert keys == ["model", "tasks", "task digest of made-up-islr", "data of made-up-islr"]
+    assert keys == ["model", "tasks", "task digest of made-up-islr", "data of made-up-islr", "prepared made-up-islr"]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 from slbench import catalog
 from slbench.cards import Augmentation, ModelCard
 from slbench.data.augment import augmented
+from slbench.engine import training
 from slbench.engine.changes import changed_card
 from slbench.engine.evaluate import Run, RunRequest
 from slbench.engine.events import Epoch, merit_of
 from slbench.engine.models import find_checkpoint, load_weights
 from slbench.engine.training import TrainingRequest, TrainingRun
-from slbench.errors import DataError, ModelError, OptionError, OutputError
+from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
 from slbench.metrics.base import Score
 
 
@@ -133,6 +134,42 @@ def test_errors_count_against_an_epoch() -> None:
     assert merit(50, 20) > merit(50, 30)
     assert merit(60, 20) > merit(50, 20)
     assert merit(50, 20) == 15
+
+
+def test_what_cannot_be_trained_is_refused_before_it_starts(corpus: FakeCorpus, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="name at least one"):
+        TrainingRun(asked(corpus, tmp_path / "a", tasks=[]))
+    with pytest.raises(OptionError, match=r"repeats: there is no task mine; trained are made-up-islr"):
+        TrainingRun(asked(corpus, tmp_path / "a", changes=('recipe.repeats={"mine": 2}',)))
+    corpus.edit_card(corpus.task_path, '"SIGN"', '"SIGNS"')
+    with pytest.raises(DataError, match="train also has 'SIGN'"):
+        TrainingRun(asked(corpus, tmp_path / "a"))
+    corpus.edit_card(corpus.task_path, '"uni-sign"', '"uni-sgin"')
+    with pytest.raises(CardError, match="no protocol 'uni-sgin'"):
+        TrainingRun(asked(corpus, tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
+
+
+def test_tasks_whose_layers_differ_are_refused(corpus: FakeCorpus, tmp_path: Path, monkeypatch) -> None:
+    build = training.build_model
+
+    def wider(card, setting):
+        model = build(card, setting)
+        if setting.family == "cslr":
+            model.network.pose_proj = torch.nn.Linear(3, 3)
+        return model
+
+    monkeypatch.setattr(training, "build_model", wider)
+    with pytest.raises(ModelError, match="cannot be one network for made-up-islr and made-up-cslr"):
+        TrainingRun(asked(corpus, tmp_path / "a", tasks=[str(corpus.task_path), str(second_task(corpus))]))
+
+
+def test_weights_of_somebody_else_are_left_alone(corpus: FakeCorpus, tmp_path: Path) -> None:
+    (tmp_path / "best-of-mine.safetensors").write_bytes(b"mine")
+    (tmp_path / ".notes.tmp").mkdir()
+    with pytest.raises(OutputError, match="holds a model already"):
+        trained(corpus, tmp_path)
+    assert (tmp_path / "best-of-mine.safetensors").read_bytes() == b"mine"
 
 
 def test_a_task_named_twice_is_refused(corpus: FakeCorpus, tmp_path: Path) -> None:

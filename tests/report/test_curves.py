@@ -75,6 +75,12 @@ def test_it_is_legible_on_white_and_black(tmp_path: Path, colour: str, least: fl
     assert "fill: #ffffff" not in content
 
 
+def test_a_log_without_epochs(tmp_path: Path) -> None:
+    TrainingLog(tmp_path / "log").append(Step(1, 1, 2, 3.0, 1e-3, 0.5))
+    with pytest.raises(OutputError, match="nothing to draw"):
+        curves.draw_curves(tmp_path / "log", tmp_path / "a.svg")
+
+
 def test_a_log_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be read"):
         curves.draw_curves(tmp_path / "log", tmp_path / "a.svg")

@@ -47,10 +47,10 @@ class InputConfig(BaseModel):
 
     max_length: Size = 256
     """Longest clip in frames; longer ones are sub-sampled."""
-    frame_step: Size = 1
-    """Every so-manieth frame is read; not for isolated signs."""
     isolated_max_length: Size = 64
     """The same for isolated signs (ISLR)."""
+    frame_step: Size = 1
+    """Every frame, every second, ... is read; of isolated signs every one."""
     score_threshold: float = 0.3
     """Points scoring this or less are not seen."""
     trim_rest: bool = False
@@ -97,7 +97,8 @@ class UniSignConfig(BaseModel):
     """The language model reads a vector for each token that the CTC layer finds, instead of one for each frame."""
     ctc_only: bool = False
     """ISLR, CSLR: train the pose encoder alone. A language model that has learned to guess while CTC finds nothing yet
-    does not unlearn it; so it begins when there is something to read."""
+    does not unlearn it; so it begins when there is something to read. Until then its text, and so the dev score that
+    picks `best`, means nothing: go on from `last`."""
     ctc_recombined: Annotated[int, Field(ge=0)] = 0
     """CSLR: made-up sentences that the language model learns from for each training clip, of the vectors found in the
     batch in random order. Only for glosses of one token each, such as letters."""

@@ -25,17 +25,18 @@ def ctc_loss(logits_nv: Tensor, lengths: Sequence[int], targets: Sequence[Sequen
     Args:
         logits_nv: packed, one row a frame.
         lengths: frames of each clip.
-        targets: token ids of each clip, none of them `BLANK`. A clip with too few frames for its target is left out.
+        targets: token ids of each clip, none of them `BLANK`. A clip with too few frames for its target counts as 0.
     """
     rows = logits_nv.float().log_softmax(-1).split(list(lengths))  # type: ignore[no-untyped-call]
-    return F.ctc_loss(
-        pad_sequence(list(rows)),
-        torch.tensor([token for target in targets for token in target], device=logits_nv.device),
+    loss = F.ctc_loss(
+        pad_sequence(list(rows)).cpu(),  # CUDA has no deterministic gradient of it
+        torch.tensor([token for target in targets for token in target]),
         torch.tensor(lengths),
         torch.tensor([len(target) for target in targets]),
         blank=BLANK,
         zero_infinity=True,
     )
+    return loss.to(logits_nv.device)
 
 
 def place_codes(places_m: Tensor, width: int) -> Tensor:
