@@ -14,6 +14,7 @@ from slbench.files import file_digest
 CHANGES = (
     "recipe.epochs=2", "recipe.augmentation.rotation=20", "recipe.augmentation.speed=0.2", "recipe.average=0.9",
     "config.language_model.dropout_rate=0.1", "config.pose_dropout=0.1", "recipe.warmup_epochs=1",
+    "recipe.threads=1",
 )  # fmt: skip
 EVENTS = 2 * (2 + 1)
 """Of two epochs with two steps each."""

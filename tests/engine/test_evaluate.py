@@ -96,9 +96,9 @@ def test_killed_at_any_moment(corpus: FakeCorpus, tmp_path: Path) -> None:
     for _ in range(12):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
         journal = Run(request(corpus, output, batch_size=1)).journal.path
-        while process.poll() is None and not journal.exists():
-            time.sleep(0.02)
-        time.sleep(moment.uniform(0, 0.5))
+        while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") > 1):
+            time.sleep(0.005)
+        time.sleep(moment.uniform(0, 0.5) if kills else 0)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
