@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slbench.data.clip import Array, Clip
-from slbench.data.signing import active_frames, hand_activity
-from slbench.data.skeleton import LEFT_HAND, LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER
+from slbench.data.signing import active_frames, leading_hand
+from slbench.data.skeleton import LEFT_SHOULDER, RIGHT_SHOULDER
 
 FPS = 25.0
 
@@ -71,8 +71,7 @@ def composed(clip_id: str, text: str, gloss: str, words: Sequence[Sequence[Clip]
 
 def trimmed(clip: Clip) -> Clip:
     """The clip without its resting frames, judged by the hand that signs more."""
-    left, right = (hand_activity(clip.keypoints, clip.scores, hand) for hand in (LEFT_HAND, RIGHT_HAND))
-    active = active_frames(clip.keypoints, clip.scores, LEFT_HAND if left > right else RIGHT_HAND)
+    active = active_frames(clip.keypoints, clip.scores, leading_hand(clip.keypoints, clip.scores))
     return replace(clip, keypoints=clip.keypoints[active], scores=clip.scores[active])
 
 

@@ -17,11 +17,15 @@ def hand_activity(keypoints: Array, scores: Array, hand: slice) -> float:
     return float(seen.mean() + np.clip(1.5 - below, 0, 2).mean())
 
 
+def leading_hand(keypoints: Array, scores: Array) -> slice:
+    """The hand that signs more; the right one if both sign alike."""
+    left, right = (hand_activity(keypoints, scores, hand) for hand in (LEFT_HAND, RIGHT_HAND))
+    return LEFT_HAND if left > right else RIGHT_HAND
+
+
 def lead_with_right(keypoints: Array, scores: Array) -> tuple[Array, Array]:
     """Mirror the clip if its left hand signs more than its right."""
-    if hand_activity(keypoints, scores, LEFT_HAND) > hand_activity(keypoints, scores, RIGHT_HAND):
-        return mirrored(keypoints, scores)
-    return keypoints, scores
+    return mirrored(keypoints, scores) if leading_hand(keypoints, scores) == LEFT_HAND else (keypoints, scores)
 
 
 def active_frames(keypoints: Array, scores: Array, hand: slice = RIGHT_HAND) -> slice:

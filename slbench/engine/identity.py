@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from slbench.cards import ModelCard, TaskCard
+from slbench.data.store import Store
 from slbench.engine import provenance
 from slbench.engine.models import code_digest, device_of
 from slbench.errors import OutputError
@@ -21,9 +22,13 @@ WITHOUT_EFFECT = ("cli", "report")
 
 
 def training_identity(
-    card: ModelCard, tasks: Sequence[TaskCard], data_digests: Sequence[str], model: Model, seed: int
+    card: ModelCard, tasks: Sequence[TaskCard], stores: Sequence[Store], model: Model, seed: int, init: str | None
 ) -> Identity:
-    """Everything that decides the weights, on one machine; PyTorch's threads must have been set."""
+    """Everything that decides the weights, on one machine; PyTorch's threads must have been set.
+
+    Args:
+        init: sha256 of the weights to begin with; None: random ones.
+    """
     values = card.model_dump(mode="json", include={"implementation", "config", "recipe"})
     versions = {f"package.{name}": found for name, found in provenance.package_versions().items()}
     return {
@@ -32,7 +37,10 @@ def training_identity(
         "model source": code_digest(model),
         "tasks": ", ".join(f"{task.name} {task.version}" for task in tasks),
         **{f"task digest of {task.name}": task.digest() for task in tasks},
-        **{f"data of {task.name}": digest for task, digest in zip(tasks, data_digests, strict=True)},
+        **{f"data of {task.name}": store.data_digest for task, store in zip(tasks, stores, strict=True)},
+        # The reader's code, too, decides the clips.
+        **{f"prepared {task.name}": store.manifest_digest for task, store in zip(tasks, stores, strict=True)},
+        "init": init,
         "seed": seed,
         "device": device_of(model).type,
         "threads": torch.get_num_threads(),

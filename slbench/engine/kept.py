@@ -67,7 +67,7 @@ class KeptModels:
 
     def exist(self) -> bool:
         """Whether there is any model in the folder, this one or another."""
-        return any(True for pattern in ("*.toml", "*.safetensors") for _ in self.folder.glob(pattern))
+        return any(any(self.folder.glob(pattern)) for pattern in ("*.toml", "*.safetensors"))
 
     def check_best(self, digest: str | None = None) -> None:
         """See whether the best weights are whole, and those with this sha256.

@@ -93,11 +93,8 @@ class TrainingRun:
         stores = [prepare(task_dataset(task), ("train", "dev")) for task in self.tasks]
         courses = [_course(*parts) for parts in zip(self.tasks, models, stores, strict=True)]
         self.trainer = Trainer(courses, self.card.recipe, request.seed)
-        digests = [store.data_digest for store in stores]
-        self.identity = training_identity(self.card, self.tasks, digests, models[0], request.seed)
-        for task, store in zip(self.tasks, stores, strict=True):
-            self.identity[f"prepared {task.name}"] = store.manifest_digest  # the reader's code, too, decides the clips
-        self.identity |= {"init": start.sha256} if start else {}
+        init = start.sha256 if start else None
+        self.identity = training_identity(self.card, self.tasks, stores, models[0], request.seed, init)
 
     def _check_tasks(self) -> None:
         for task in self.tasks:
