@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from slbench.cards import Family, Frozen
 from slbench.errors import OutputError
-from slbench.metrics.base import Answer, Better
+from slbench.metrics.base import Answer, Better, Unit
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -95,10 +95,7 @@ class Options(Frozen):
 
 
 class ScoreStamp(Frozen):
-    """One score, with its 95 % bootstrap interval.
-
-    Shares and error rates are in percent, an error rate may exceed 100; BLEU and chrF are in points from 0 to 100.
-    """
+    """One score, with its 95 % bootstrap interval."""
 
     name: str
     value: float
@@ -109,6 +106,10 @@ class ScoreStamp(Frozen):
     """Everything that changes the number."""
     better: Better = "higher"
     """Which of two values is the better one."""
+    unit: Unit = "%"
+    """Shares and error rates are in percent, an error rate may exceed 100; others are in points from 0 to 100."""
+    parts: dict[str, float] = Field(default_factory=dict)
+    """What the value was made of: counts, precisions, lengths."""
 
 
 class Cost(Frozen):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slbench.metrics.base import Answer, Better, Statistics
+from slbench.metrics.base import Answer, Better, Statistics, Unit
 
 
 def hits(answers: Sequence[Answer], top: int) -> Statistics:
@@ -24,6 +24,7 @@ class InstanceAccuracy:
     """Share of clips that are right. Statistics: hit, count."""
 
     better: Better = "higher"
+    unit: Unit = "%"
 
     def __init__(self, top: int = 1) -> None:
         self.top = top
@@ -38,6 +39,10 @@ class InstanceAccuracy:
         scores: Statistics = 100 * totals[..., :1] / totals[..., 1:]
         return scores
 
+    def parts(self, totals: Statistics) -> dict[str, float]:
+        """Right clips, and all."""
+        return {"right": float(totals[0]), "clips": float(totals[1])}
+
 
 class ClassAccuracy:
     """Mean over the classes present in the references of their share of right clips.
@@ -46,6 +51,7 @@ class ClassAccuracy:
     """
 
     better: Better = "higher"
+    unit: Unit = "%"
 
     def __init__(self, top: int = 1) -> None:
         self.top = top
@@ -64,6 +70,11 @@ class ClassAccuracy:
         shares = np.divide(right, count, out=np.zeros_like(right), where=present)
         scores: Statistics = 100 * shares.sum(-1, keepdims=True) / present.sum(-1, keepdims=True)
         return scores
+
+    def parts(self, totals: Statistics) -> dict[str, float]:
+        """Classes that occur in the references, and those of them with at least one right clip."""
+        right, count = np.split(totals, 2)
+        return {"classes": float((count > 0).sum()), "classes found": float((right > 0).sum())}
 
 
 def _matching(top: int) -> str:

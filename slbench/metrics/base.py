@@ -1,7 +1,8 @@
 """How a metric is built: statistics a sample, one reduction, and everything else follows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -12,6 +13,10 @@ from slbench.version import __version__
 Statistics = NDArray[np.float64]
 Better = Literal["higher", "lower"]
 """Which of two scores of a metric is the better one."""
+Unit = Literal["%", "points"]
+"""What a score is measured in: shares and error rates in percent, an error rate may exceed 100; others in points."""
+TextUnit = Literal["words", "characters"]
+"""What counts as one token of a sentence."""
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -27,10 +32,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Score:
-    """A value on a corpus, with a bootstrap interval and its signature.
-
-    Shares and error rates are in percent, an error rate may exceed 100; BLEU and chrF are in points from 0 to 100.
-    """
+    """A value on a corpus, with a bootstrap interval, its parts and its signature."""
 
     name: str
     value: float
@@ -39,6 +41,9 @@ class Score:
     samples: int
     signature: str
     better: Better = "higher"
+    unit: Unit = "%"
+    parts: dict[str, float] = field(default_factory=dict)
+    """What the value was made of, by the names that the metric's docstring gives."""
 
 
 class Metric(Protocol):
@@ -48,6 +53,7 @@ class Metric(Protocol):
     """
 
     better: Better
+    unit: Unit
     signatures: dict[str, str]
     """Name of each score, in order -> everything that changes its value, as `key:value` joined by `|`."""
 
@@ -56,6 +62,9 @@ class Metric(Protocol):
 
     def reduce(self, totals: Statistics) -> Statistics:
         """(..., k) sums over samples -> (..., scores)."""
+
+    def parts(self, totals: Statistics) -> dict[str, float]:
+        """(k,) sums over samples -> counts and ratios that the scores were made of."""
 
 
 def scores(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> list[Score]:
@@ -66,11 +75,13 @@ def scores(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> list[Sco
         seed: of the resampling.
     """
     statistics = metric.statistics(answers)
-    values = metric.reduce(statistics.sum(axis=0))
+    totals = statistics.sum(axis=0)
+    values = metric.reduce(totals)
     lows, highs = interval(metric.reduce(resampled_totals(statistics, seed)))
     drawing = f"ci:bootstrap-{RESAMPLES}|seed:{seed}|version:{__version__}"
+    score = partial(Score, samples=len(answers), better=metric.better, unit=metric.unit, parts=metric.parts(totals))
     return [
-        Score(name, float(value), float(low), float(high), len(answers), f"{signature}|{drawing}", metric.better)
+        score(name, float(value), float(low), float(high), signature=f"{signature}|{drawing}")
         for (name, signature), value, low, high in zip(metric.signatures.items(), values, lows, highs, strict=True)
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from sacrebleu import BLEU
 
-from slbench.metrics.base import Answer, Better, Statistics
+from slbench.metrics.base import Answer, Better, Statistics, Unit
 
 ORDERS = (1, 2, 3, 4)
 SMOOTHING = "exp"
@@ -23,6 +23,7 @@ class Bleu:
     """
 
     better: Better = "higher"
+    unit: Unit = "points"
 
     def __init__(self, tokenizer: str, orders: Sequence[int] = ORDERS) -> None:
         """Take a tokenizer by sacrebleu's name for it, and the orders of the scores."""
@@ -45,6 +46,14 @@ class Bleu:
         corpora = totals.reshape(-1, totals.shape[-1]).astype(int).tolist()
         values = [[_bleu(corpus, order) for order in self.orders] for corpus in corpora]
         return np.array(values, np.float64).reshape(*totals.shape[:-1], len(self.orders))
+
+    def parts(self, totals: Statistics) -> dict[str, float]:
+        """Lengths in tokens, brevity penalty, and precision of each order in percent."""
+        hypothesis, reference = map(float, totals[:2])
+        right, all_ = totals[2:6], np.maximum(totals[6:], 1)
+        penalty = min(1.0, np.exp(1 - reference / hypothesis)) if hypothesis else 0.0
+        precisions = {f"p{order}": float(100 * r / n) for order, r, n in zip(ORDERS, right, all_, strict=True)}
+        return {"hyp_len": hypothesis, "ref_len": reference, "bp": float(penalty), **precisions}
 
 
 def _bleu(totals: list[int], order: int) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from sacrebleu import CHRF
 from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
-from slbench.metrics.base import Answer, Better, Statistics
+from slbench.metrics.base import Answer, Better, Statistics, Unit
 
 ORDERS = 6
 BETA = 2
@@ -23,6 +23,7 @@ class Chrf:
     """
 
     better: Better = "higher"
+    unit: Unit = "points"
 
     def __init__(self) -> None:
         # A made-up reference: sacrebleu knows its signature only after it has seen how many there are a sample.
@@ -44,6 +45,11 @@ class Chrf:
         weighted = np.maximum(BETA**2 * precision + recall, np.finfo(float).tiny)
         scores: Statistics = 100 * (1 + BETA**2) * precision * recall / weighted
         return scores[..., None]
+
+    def parts(self, totals: Statistics) -> dict[str, float]:
+        """N-grams of all orders: of the hypotheses, of the references, of both."""
+        hypothesis, reference, both = totals.reshape(ORDERS, 3).sum(0)
+        return {"hypothesis n-grams": float(hypothesis), "reference n-grams": float(reference), "both": float(both)}
 
 
 def _counts(answer: Answer) -> list[int]:

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Literal
 
 import jiwer
 import numpy as np
 
-from slbench.metrics.base import Answer, Better, Statistics
+from slbench.metrics.base import Answer, Better, Statistics, TextUnit, Unit
 
-Unit = Literal["words", "characters"]
-NAMES: dict[Unit, str] = {"words": "WER", "characters": "CER"}
+NAMES: dict[TextUnit, str] = {"words": "WER", "characters": "CER"}
 PARTS = {"sub": "substitutions", "del": "deletions", "ins": "insertions"}
 
 
@@ -26,9 +24,10 @@ class ErrorRate:
     """
 
     better: Better = "lower"
+    unit: Unit = "%"
 
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
+    def __init__(self, unit: TextUnit) -> None:
+        self.counted = unit
         name = NAMES[unit]
         self.signatures = {name: _signature(name, "all", unit)} | {
             f"{name}-{short}": _signature(name, part, unit) for short, part in PARTS.items()
@@ -39,7 +38,7 @@ class ErrorRate:
         return np.array([self._edits(answer) for answer in answers], np.float64)
 
     def _edits(self, answer: Answer) -> tuple[int, int, int, int]:
-        align = jiwer.process_words if self.unit == "words" else jiwer.process_characters
+        align = jiwer.process_words if self.counted == "words" else jiwer.process_characters
         found = align(answer.reference, answer.hypothesis or "")
         return found.substitutions, found.deletions, found.insertions, found.hits
 
@@ -51,8 +50,13 @@ class ErrorRate:
         rates: Statistics = 100 * errors / np.maximum(length, 1)
         return rates
 
+    def parts(self, totals: Statistics) -> dict[str, float]:
+        """Counts of errors, hits and reference units."""
+        subs, dels, ins, hits = map(float, totals)
+        return {"sub": subs, "del": dels, "ins": ins, "hits": hits, "references": subs + dels + hits}
 
-def _signature(name: str, part: str, unit: Unit) -> str:
+
+def _signature(name: str, part: str, unit: TextUnit) -> str:
     spaces = "separate" if unit == "words" else "inner-count"
     libraries = "|".join(f"{package}:{version(package)}" for package in ("jiwer", "rapidfuzz"))
     return f"{name.lower()}:{part}|unit:{unit}|spaces:{spaces}|case:mixed|costs:1-1-1|failed:empty|{libraries}"

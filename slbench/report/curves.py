@@ -13,7 +13,6 @@ from slbench.engine.events import Epoch
 from slbench.engine.log import read_log
 from slbench.errors import OutputError
 from slbench.files import atomic_path
-from slbench.report.tables import unit
 
 INK = "#767676"
 """The grey whose contrast is 4.5 to 1 on white and on black alike (WCAG AA), so that the ground can stay clear."""
@@ -71,7 +70,7 @@ def _draw_score(axes: Axes, epochs: Sequence[Epoch], task: str, several: bool) -
     kept_at = f"{best.value:.1f} at epoch {kept.epoch} ({best.better} is better)"
     axes.set_title(f"{task}\n{kept_at}" if several else f"best {kept_at}", fontsize="medium")
     axes.legend(frameon=False)
-    _label(axes, f"dev {best.name}{', %' * (unit(best) == '%')}")
+    _label(axes, f"dev {best.name}{', %' * (best.unit == '%')}")
 
 
 def _marker(epochs: Sequence[Epoch]) -> str:

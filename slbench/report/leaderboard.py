@@ -13,7 +13,7 @@ from slbench.errors import CardError, OutputError
 from slbench.files import file_digest, text_digest
 from slbench.metrics.protocols import get_protocol
 from slbench.records import RunRecord, parse_predictions, parse_record
-from slbench.report.tables import composed, interval, is_number, label, simple_table, unit, value
+from slbench.report.tables import composed, interval, is_number, label, simple_table, value
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def board_tables(board: Board) -> Iterator[Table]:
     """A table a board, for a terminal of 80 columns; what all rows share stands in the heading and below."""
     for heading, records in board.groups():
         ranks = records[0].scores[0]
-        columns = ("model", unit(ranks), "95 % interval", "clips", "weights", "run")
+        columns = ("model", ranks.unit, "95 % interval", "clips", "weights", "run")
         table = simple_table(f"{heading}, {label(ranks)}", columns)
         for record in records:
             score, weights = record.scores[0], record.model.weights_sha256[:8]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
-from slbench.metrics.base import Score
 from slbench.records import RunRecord, ScoreStamp
 
 NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights")
@@ -16,14 +15,9 @@ COMPOSED = "composed clips"
 """Said wherever clips were put together from recordings of parts."""
 
 
-def unit(score: ScoreStamp | Score) -> str:
-    """What the score is measured in."""
-    return "points" if score.name.startswith(POINTS) else "%"
-
-
 def label(score: ScoreStamp, with_unit: bool = False) -> str:
     """A score's name, the % sign if it is wanted and fits, and an arrow where lower is better."""
-    percent = with_unit and unit(score) == "%"
+    percent = with_unit and score.unit == "%"
     return f"{score.name}{' %' * percent}{' ↓' * (score.better == 'lower')}"
 
 
@@ -56,7 +50,7 @@ def simple_table(title: str | None, columns: Sequence[str]) -> Table:
 def run_table(record: RunRecord) -> Table:
     """The result of one run."""
     place = [f"{record.model.name} on {record.task.name}", record.task.split, *composed(record)]
-    units = list(dict.fromkeys(map(unit, record.scores)))
+    units = list(dict.fromkeys(score.unit for score in record.scores))
     table = simple_table(
         ", ".join(place), ("score", " or ".join(units), "95 % interval", "clips", "clips/s", "protocol")
     )
