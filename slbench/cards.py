@@ -16,6 +16,8 @@ from slbench.errors import CardError
 
 Family = Literal["islr", "cslr", "slt"]
 """Isolated recognition, continuous recognition, translation."""
+TextUnit = Literal["words", "characters"]
+"""What counts as one token of a written sentence."""
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
 CodeReference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 Positive = Annotated[int, Field(ge=1)]
@@ -73,8 +75,8 @@ class DatasetCard(Card):
     """ISO 639-3 codes."""
     pose_source: str
     """The estimator that made the keypoints, and their mapping."""
-    reader: CodeReference
-    """Class that reads the official layout."""
+    reader: CodeReference | None = None
+    """Class that reads the official layout; None: predictions on it can be scored, but slbench cannot read it."""
     splits: dict[str, Positive]
     """Clips of each split."""
     composed: bool = False
@@ -94,11 +96,15 @@ class TaskCard(Card):
     language: str
     """Written language of the answer, in English, as prompts name it."""
     protocol: Name
-    """Scoring protocol; see `slbench.metrics.protocols`."""
+    """Scoring protocol that ranks; see `slbench.metrics.protocols`."""
+    also: tuple[Name, ...] = ()
+    """Protocols that are reported as well, to compare with published figures."""
+    unit: TextUnit = "words"
+    """SLT: what one token of the answer is."""
     splits: Annotated[tuple[str, ...], Field(min_length=1)] = ("train", "dev", "test")
     """Splits of the dataset that the task uses."""
     glosses: tuple[str, ...] = ()
-    """ISLR: the closed vocabulary."""
+    """ISLR: the closed vocabulary; empty where it is in the corpus itself."""
     notes: tuple[str, ...] = ()
     """What a reader of a score must know."""
 
@@ -106,8 +112,8 @@ class TaskCard(Card):
     def _closed_vocabulary(self) -> Self:
         if len(set(self.glosses)) < len(self.glosses):
             raise ValueError("glosses: some occur more than once")
-        if (self.family == "islr") != bool(self.glosses):
-            raise ValueError("glosses: isolated recognition (islr) needs its vocabulary here, other families have none")
+        if self.family != "islr" and self.glosses:
+            raise ValueError("glosses: only isolated recognition (islr) has a closed vocabulary")
         return self
 
     def target(self, text: str, gloss: str) -> str:

@@ -7,7 +7,6 @@ plug-in is imported to find its cards; a card is checked, and the code that it n
 it is asked for. So a broken plug-in harms nobody who does not use it.
 """
 
-import difflib
 import importlib
 import importlib.util
 import re
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from slbench.cards import CARD_TYPES, Card, CardT, DatasetCard, ModelCard, TaskCard, read_card
-from slbench.errors import CardError, SlbenchError
+from slbench.errors import CardError, SlbenchError, near
 
 GROUP = "slbench.catalog"
 OWN = "slbench"
@@ -243,9 +242,4 @@ def _unknown(name: str, card_type: type[Card]) -> str:
 
 
 def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if near:
-        hint = f"; did you mean {' or '.join(near)}?"
-    else:
-        hint = f"; known: {', '.join(known)}" if known else "; the catalog is empty"
-    return "\n".join([hint, *broken_plugins()])
+    return "\n".join([near(name, known) or "; the catalog is empty", *broken_plugins()])

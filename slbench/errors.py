@@ -12,6 +12,17 @@
 Every message says what is wrong, where, and what to do next.
 """
 
+import difflib
+from collections.abc import Sequence
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """How a message about an unknown name ends: what is near, or else all that is known."""
+    similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if similar:
+        return f"; did you mean {' or '.join(similar)}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
 
 class SlbenchError(Exception):
     """A mistake that is found before work is lost; the command line prints its message and exits with 2."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from slbench.cards import Family, Frozen
+from slbench.cards import Family, Frozen, TextUnit
 from slbench.errors import OutputError
 from slbench.metrics.base import Answer, Better, Unit
 
@@ -62,6 +62,8 @@ class TaskStamp(Frozen):
     """Which estimator made the keypoints."""
     composed: bool = False
     """Whether the clips were put together from recordings of parts."""
+    unit: TextUnit = "words"
+    """SLT: what one token of the answer is."""
 
 
 class ModelStamp(Frozen):
@@ -164,6 +166,8 @@ class RunRecord(Frozen):
     protocol: str
     scores: Annotated[tuple[ScoreStamp, ...], Field(min_length=1)]
     """The first one ranks."""
+    also: dict[str, tuple[ScoreStamp, ...]] = Field(default_factory=dict)
+    """Scores under the other protocols that the task card names; the first of each ranks there."""
     notes: tuple[str, ...]
     """What the task card says a reader must know."""
     failed: dict[str, str]

@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from slbench.cli import leaderboard, listing, run, show, train
+from slbench.cli import compare, leaderboard, listing, run, score, show, train
 from slbench.errors import SlbenchError
 from slbench.version import __version__
 
@@ -16,7 +16,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run.run, train.train, listing.list_cards, show.show, leaderboard.leaderboard):
+for command in (
+    run.run, train.train, score.score, compare.compare, listing.list_cards, show.show, leaderboard.leaderboard,
+):  # fmt: skip
     app.command(name=command.__name__.removesuffix("_cards"))(command)
 
 

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     tasks = "tasks"
     models = "models"
     datasets = "datasets"
+    protocols = "protocols"
 
 
 class Format(StrEnum):
@@ -33,7 +34,7 @@ def list_cards(
         Format, typer.Option("--format", help="Table for people, JSON for programs.")
     ] = Format.table,
 ) -> None:
-    """List the tasks, models or datasets that slbench and its plug-ins offer; what is broken is named on stderr."""
+    """List the tasks, models, datasets or protocols that there are; what is broken is named on stderr."""
     import json
 
     from slbench import catalog
@@ -42,6 +43,9 @@ def list_cards(
     from slbench.errors import CardError
     from slbench.report.cards import card_values
 
+    if kind is Kind.protocols:
+        _list_protocols(output_format)
+        return
     types: dict[Kind, type[Card]] = {Kind.tasks: TaskCard, Kind.models: ModelCard, Kind.datasets: DatasetCard}
     cards: list[tuple[str | None, Card]] = []
     faults = catalog.broken_plugins()
@@ -59,6 +63,16 @@ def list_cards(
             out().print(table)
     for fault in faults:
         errors().print(fault, style="yellow", soft_wrap=True)
+
+
+def _list_protocols(output_format: Format) -> None:
+    from slbench.cli.console import out
+    from slbench.report.protocols import protocol_table, protocols_json
+
+    if output_format is Format.json:
+        typer.echo(protocols_json())
+    else:
+        out().print(protocol_table())
 
 
 def _tables(cards: "list[tuple[str | None, Card]]") -> "Iterator[Table]":

@@ -27,7 +27,7 @@ from slbench.cards import DatasetCard
 from slbench.catalog import blamed, resolve
 from slbench.data.clip import POINTS, Clip
 from slbench.data.readers import Entry, Reader
-from slbench.errors import ClipError, DataError, OutputError
+from slbench.errors import CardError, ClipError, DataError, OutputError
 from slbench.files import file_digest, text_digest, write_text
 
 SCHEMA_VERSION = 1
@@ -181,6 +181,20 @@ def prepared_splits(card: DatasetCard) -> list[str]:
     return [split for split in card.splits if (folder_of(card) / split).is_dir()]
 
 
+def reader_reference(card: DatasetCard) -> str:
+    """The class that the card names to read the corpus.
+
+    Raises:
+        CardError: it names none.
+    """
+    if card.reader is None:
+        raise CardError(
+            f"slbench cannot read the corpus {card.name} yet: {card.path} names no reader; "
+            "predictions that were made elsewhere can be scored with `slbench score`"
+        )
+    return card.reader
+
+
 def prepare(card: DatasetCard, splits: Sequence[str] = ()) -> Store:
     """The corpus's store with these splits (none named: all); each is made when it is first asked for.
 
@@ -190,8 +204,9 @@ def prepare(card: DatasetCard, splits: Sequence[str] = ()) -> Store:
         MissingExtraError, DataError: the corpus is absent or is not what its card says.
         OutputError: the cache folder cannot be written.
     """
-    reader_class = resolve(card.reader, card)
-    with blamed(card, card.reader, "built"):
+    reference = reader_reference(card)
+    reader_class = resolve(reference, card)
+    with blamed(card, reference, "built"):
         reader: Reader = reader_class()
     sources = source_digests(card, reader)
     manifest = _manifest(card, reader, sources)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.mock import CLIPS, MockSplit, made_up_dataset
-from slbench.data.store import Clips, prepare
+from slbench.data.store import Clips, prepare, reader_reference
 from slbench.engine import provenance
 from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
@@ -20,12 +20,12 @@ from slbench.engine.journal import Fingerprint, Journal
 from slbench.engine.models import build_model, check_fit, code_digest, find_checkpoint, load_weights, setting_of
 from slbench.engine.predict import BatchResult, load_batches, predict_batch
 from slbench.engine.request import RunRequest
-from slbench.engine.stamps import cost, model_stamp, task_stamp
+from slbench.engine.stamps import cost, model_stamp, stamped, task_stamp
 from slbench.errors import OptionError
 from slbench.files import file_digest, text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
-from slbench.records import Options, RunRecord, ScoreStamp, predictions_text
+from slbench.records import Options, RunRecord, predictions_text
 
 UNTRAINED = "untrained"
 """Digest of the weights of a mock run whose model has none."""
@@ -56,7 +56,11 @@ class Run:
         self.card: ModelCard = catalog.get_model(request.model)
         self._check_names()
         self.dataset: DatasetCard = task_dataset(self.task)
-        self.protocol = get_protocol(self.task.protocol, self.task.family)
+        if not request.mock:
+            reader_reference(self.dataset)
+        self.protocol, *self.also = (
+            get_protocol(name, self.task.family, self.task.unit) for name in (self.task.protocol, *self.task.also)
+        )
         checkpoint = None if request.mock and self.card.weights is None else find_checkpoint(self.card)
         self.weights = UNTRAINED if checkpoint is None else checkpoint.sha256
         self.device = choose_device(request.device)
@@ -210,7 +214,8 @@ class Run:
         predictions = [answered[self.split[index].id] for index in self.wanted]
         failed = {prediction.id: prediction.error for prediction in predictions if prediction.error is not None}
         start = time.perf_counter()
-        scores = self.protocol.score(self.task.family, [prediction.answer() for prediction in predictions])
+        answers = [prediction.answer() for prediction in predictions]
+        scores = {protocol.name: stamped(protocol.score(answers)) for protocol in (self.protocol, *self.also)}
         score_seconds = time.perf_counter() - start
         text = predictions_text(predictions)
         write_text(self.predictions_path, text)
@@ -221,7 +226,8 @@ class Run:
             model=model_stamp(self.card, self.weights, self.model),
             options=self._options(),
             protocol=self.protocol.name,
-            scores=tuple(ScoreStamp(**asdict(score)) for score in scores),
+            scores=scores.pop(self.protocol.name),
+            also=scores,
             notes=MOCK_NOTES if self.request.mock else self.task.notes,
             failed=failed,
             barred=self._barred(len(failed)),

@@ -17,7 +17,7 @@ from slbench.errors import ClipError, ModelError
 from slbench.modeling.base import Inputs, Model, Output
 from slbench.records import Prediction, Ranked
 
-TOP_K = 5
+TOP_K = 10
 """Glosses kept of ISLR's ranking."""
 DECIMALS = 3
 """Of a log-likelihood in a prediction file: coarser than what the batch size moves in float32."""

@@ -1,6 +1,7 @@
 """Parts of a record: which task, which model, what it cost."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -9,8 +10,9 @@ from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.engine.models import code_digest, count_parameters
 from slbench.engine.predict import BatchResult
 from slbench.engine.provenance import peak_memory_mb
+from slbench.metrics.base import Score
 from slbench.modeling.base import Model
-from slbench.records import Cost, ModelStamp, TaskStamp
+from slbench.records import Cost, ModelStamp, ScoreStamp, TaskStamp
 
 
 def task_stamp(task: TaskCard, dataset: DatasetCard, data_digest: str, split: str, clips: int) -> TaskStamp:
@@ -26,7 +28,13 @@ def task_stamp(task: TaskCard, dataset: DatasetCard, data_digest: str, split: st
         data_digest=data_digest,
         pose_source=dataset.pose_source,
         composed=dataset.composed,
+        unit=task.unit,
     )
+
+
+def stamped(scores: Sequence[Score]) -> tuple[ScoreStamp, ...]:
+    """Scores as a record holds them."""
+    return tuple(ScoreStamp(**asdict(score)) for score in scores)
 
 
 def model_stamp(card: ModelCard, weights: str, model: Model) -> ModelStamp:

@@ -219,4 +219,4 @@ class Trainer:
             model.network = self.network
         found = {prediction.id: prediction.answer() for result in results for prediction in result.predictions}
         answers = [found[row.id] for row in course.dev]  # intervals depend on the order
-        return tuple(get_protocol(task.protocol, task.family).score(task.family, answers))
+        return tuple(get_protocol(task.protocol, task.family, task.unit).score(answers))

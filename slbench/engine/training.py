@@ -11,7 +11,7 @@ import torch
 
 from slbench import catalog
 from slbench.cards import TaskCard
-from slbench.data.store import Store, prepare
+from slbench.data.store import Store, prepare, reader_reference
 from slbench.engine.changes import changed_card
 from slbench.engine.checkpoints import Checkpoints, Saved
 from slbench.engine.checks import (
@@ -102,7 +102,8 @@ class TrainingRun:
             missing = [split for split in ("train", "dev") if split not in task.splits]
             if missing:
                 raise OptionError(f"{task.name} has no {' and no '.join(missing)} split to train with")
-            get_protocol(task.protocol, task.family)
+            get_protocol(task.protocol, task.family, task.unit)
+            reader_reference(task_dataset(task))
         names = [task.name for task in self.tasks]
         if not names:
             raise OptionError("--task: name at least one")

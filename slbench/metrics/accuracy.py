@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slbench.metrics.base import Answer, Better, Statistics, Unit
+from slbench.metrics.base import Answer, Better, Metric, Statistics, Unit
 
 
 def hits(answers: Sequence[Answer], top: int) -> Statistics:
@@ -75,6 +75,13 @@ class ClassAccuracy:
         """Classes that occur in the references, and those of them with at least one right clip."""
         right, count = np.split(totals, 2)
         return {"classes": float((count > 0).sum()), "classes found": float((right > 0).sum())}
+
+
+def can_rank(metric: Metric, answers: Sequence[Answer]) -> bool:
+    """Whether the answers have rankings that are long enough for an accuracy at top k; other metrics need none."""
+    if not isinstance(metric, InstanceAccuracy | ClassAccuracy) or metric.top == 1:
+        return True
+    return max((len(answer.ranking) for answer in answers), default=0) >= metric.top
 
 
 def _matching(top: int) -> str:

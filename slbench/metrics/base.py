@@ -15,8 +15,6 @@ Better = Literal["higher", "lower"]
 """Which of two scores of a metric is the better one."""
 Unit = Literal["%", "points"]
 """What a score is measured in: shares and error rates in percent, an error rate may exceed 100; others in points."""
-TextUnit = Literal["words", "characters"]
-"""What counts as one token of a sentence."""
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 

@@ -6,7 +6,8 @@ from importlib.metadata import version
 import jiwer
 import numpy as np
 
-from slbench.metrics.base import Answer, Better, Statistics, TextUnit, Unit
+from slbench.cards import TextUnit
+from slbench.metrics.base import Answer, Better, Statistics, Unit
 
 NAMES: dict[TextUnit, str] = {"words": "WER", "characters": "CER"}
 PARTS = {"sub": "substitutions", "del": "deletions", "ins": "insertions"}

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from rich.table import Table
 
 from slbench.errors import CardError, OutputError
 from slbench.files import file_digest, text_digest
-from slbench.metrics.protocols import get_protocol
-from slbench.records import RunRecord, parse_predictions, parse_record
+from slbench.metrics.base import Answer
+from slbench.metrics.protocols import Protocol, get_protocol
+from slbench.records import RunRecord, ScoreStamp, parse_predictions, parse_record
 from slbench.report.tables import composed, interval, is_number, label, simple_table, value
 
 
@@ -94,10 +95,19 @@ def _reasons(record: RunRecord, predictions: Path) -> list[str]:
     answered = parse_predictions(predictions.read_text(encoding="utf-8"), predictions.name)
     if len({p.id for p in answered}) < record.task.clips or any(p.error for p in answered) or record.failed:
         return [f"{predictions.name} does not answer all {record.task.clips} clips"]
-    protocol = get_protocol(record.protocol, record.task.family)
-    scores = {s.name: s.value for s in protocol.score(record.task.family, [p.answer() for p in answered])}
-    wrong = [s.name for s in record.scores if not math.isclose(scores.get(s.name, math.inf), s.value, abs_tol=1e-6)]
+    answers = [p.answer() for p in answered]
+    wrong = [
+        f"{score.name} of {name}"
+        for name, stamps in {record.protocol: record.scores, **record.also}.items()
+        for score in _different(stamps, get_protocol(name, record.task.family, record.task.unit), answers)
+    ]
     return [f"{predictions.name} does not score what the record says in {', '.join(wrong)}"] if wrong else []
+
+
+def _different(stamps: Sequence[ScoreStamp], protocol: Protocol, answers: Sequence[Answer]) -> list[ScoreStamp]:
+    """Scores of a record that do not come out when the predictions are scored again."""
+    values = {score.name: score.value for score in protocol.score(answers)}
+    return [stamp for stamp in stamps if not math.isclose(values.get(stamp.name, math.inf), stamp.value, abs_tol=1e-6)]
 
 
 COLUMNS = ("model", "inputs", "score", "95 % interval", "clips", "clips/s", "poses", "weights", "run")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
+from slbench.metrics.base import Score
 from slbench.records import RunRecord, ScoreStamp
 
 NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights")
@@ -15,7 +16,7 @@ COMPOSED = "composed clips"
 """Said wherever clips were put together from recordings of parts."""
 
 
-def label(score: ScoreStamp, with_unit: bool = False) -> str:
+def label(score: ScoreStamp | Score, with_unit: bool = False) -> str:
     """A score's name, the % sign if it is wanted and fits, and an arrow where lower is better."""
     percent = with_unit and score.unit == "%"
     return f"{score.name}{' %' * percent}{' ↓' * (score.better == 'lower')}"
@@ -36,11 +37,11 @@ def is_number(column: str) -> bool:
     return column.endswith(("%", "points", "↓")) or column.startswith(("clips", *POINTS))
 
 
-def simple_table(title: str | None, columns: Sequence[str]) -> Table:
-    """A table without clutter; names are never broken into lines."""
+def simple_table(title: str | None, columns: Sequence[str], numbers: Sequence[str] = ()) -> Table:
+    """A table without clutter; names are never broken into lines, and `numbers` are columns set to the right."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     for column in columns:
-        number = is_number(column)
+        number = column in numbers or is_number(column)
         table.add_column(
             column, justify="right" if number else "left", no_wrap=number or column in NAMES, overflow="fold"
         )
@@ -54,10 +55,11 @@ def run_table(record: RunRecord) -> Table:
     table = simple_table(
         ", ".join(place), ("score", " or ".join(units), "95 % interval", "clips", "clips/s", "protocol")
     )
-    for score in record.scores:
+    speed = f"{record.cost.clips_per_second:.0f}"
+    ranking = [(scores[0], name) for name, scores in record.also.items()]
+    for score, protocol in [*((score, record.protocol) for score in record.scores), *ranking]:
         name = label(score, with_unit=len(units) > 1)
-        speed = f"{record.cost.clips_per_second:.0f}"
-        table.add_row(name, value(score), interval(score), str(score.samples), speed, record.protocol)
+        table.add_row(name, value(score), interval(score), str(score.samples), speed, protocol)
     table.caption = caption(record)
     table.caption_justify = "left"
     return table

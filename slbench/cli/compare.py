@@ -1,0 +1,53 @@
+"""`slbench compare`: is one system better than another, or is it chance?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slbench.cli.score import (
+    AllowMissing,
+    FamilyName,
+    Format,
+    ProtocolName,
+    References,
+    Split,
+    Task,
+    UnitName,
+    asked_of,
+)
+
+RunFile = Annotated[Path, typer.Argument(help="A run's record, or a file of predictions as `slbench score` takes.")]
+
+
+def compare(
+    run_a: RunFile,
+    run_b: RunFile,
+    metric: Annotated[str | None, typer.Option(help="A score of the protocol, e.g. BLEU-1, or `all`.")] = None,
+    task: Task = None,
+    references: References = None,
+    protocol: ProtocolName = None,
+    family: FamilyName = None,
+    unit: UnitName = None,
+    split: Split = "test",
+    allow_missing: AllowMissing = False,
+    changes: Annotated[int, typer.Option(min=0, help="Samples to show that changed most, in each direction.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
+    output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
+        Format.table
+    ),
+) -> None:
+    """Compare two runs on the same samples: difference, interval, two paired tests, and what changed most."""
+    from slbench.cli.console import out
+    from slbench.report.comparison import comparison_json, comparison_tables
+    from slbench.scoring.compare import compare_files
+    from slbench.scoring.score import Request
+
+    asked = asked_of(task, protocol, family, unit)
+    requests = [Request(run, references, asked, split, allow_missing) for run in (run_a, run_b)]
+    found = compare_files(*requests, metric=metric, count=changes, seed=seed)
+    if output_format is Format.json:
+        typer.echo(comparison_json(found))
+    else:
+        for table in comparison_tables(found):
+            out().print(table)

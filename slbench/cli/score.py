@@ -1,0 +1,86 @@
+"""`slbench score`: predictions from anywhere, under any protocol."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from slbench.scoring.plan import Asked
+
+
+class Format(StrEnum):
+    """How the scores are written."""
+
+    table = "table"
+    json = "json"
+
+
+class FamilyOption(StrEnum):
+    """As on task cards."""
+
+    islr = "islr"
+    cslr = "cslr"
+    slt = "slt"
+
+
+class UnitOption(StrEnum):
+    """As on task cards."""
+
+    words = "words"
+    characters = "characters"
+
+
+Predictions = Annotated[
+    Path, typer.Argument(help="JSON lines, CSV, TSV, plain lines, `sample: ID, prediction: TEXT`, or CTM.")
+]
+Task = Annotated[str | None, typer.Option(help="Task card: says family, unit and protocols.")]
+References = Annotated[Path | None, typer.Option(help="In any of these formats, or STM; else those in PREDICTIONS.")]
+ProtocolName = Annotated[str | None, typer.Option(help="A protocol, or `all`; by default the task's own.")]
+FamilyName = Annotated[FamilyOption | None, typer.Option("--family", help="Where neither task nor protocol says it.")]
+UnitName = Annotated[UnitOption | None, typer.Option("--unit", help="Tokens of a text; by default as it is written.")]
+Split = Annotated[str, typer.Option(help="Split of the task.")]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Score what is there; never for a leaderboard.")
+]
+
+
+def score(
+    predictions: Predictions,
+    task: Task = None,
+    references: References = None,
+    protocol: ProtocolName = None,
+    family: FamilyName = None,
+    unit: UnitName = None,
+    split: Split = "test",
+    allow_missing: AllowMissing = False,
+    overlap: Annotated[
+        Path | None, typer.Option(metavar="TRAIN", help="Training texts: score also without those repeated in them.")
+    ] = None,
+    bleurt: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="BLEURT-20's weights, a folder or a name on the hub.")
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
+        Format.table
+    ),
+) -> None:
+    """Score a file of predictions exactly as a published protocol does, or under all of them."""
+    from slbench.cli.console import out
+    from slbench.report.scores import score_json, score_table
+    from slbench.scoring.score import Request
+    from slbench.scoring.score import score as scored
+
+    asked = asked_of(task, protocol, family, unit)
+    report = scored(Request(predictions, references, asked, split, allow_missing, bleurt, overlap))
+    if output_format is Format.json:
+        typer.echo(score_json(report))
+    else:
+        out().print(score_table(report))
+
+
+def asked_of(task: str | None, protocol: str | None, family: FamilyOption | None, unit: UnitOption | None) -> "Asked":
+    """What decides how a file is scored, as far as it was given."""
+    from slbench.scoring.plan import Asked
+
+    return Asked(task, protocol, family.value if family else None, unit.value if unit else None)
