@@ -9,6 +9,7 @@ from rich.table import Table
 
 from slbench.metrics.base import Score
 from slbench.report.tables import label, simple_table
+from slbench.scoring.overlap import Overlap
 from slbench.scoring.score import Report, Result
 
 ORDER = (
@@ -70,10 +71,22 @@ def _title(report: Report) -> str:
 
 
 def _captioned(table: Table, report: Report, lines: Sequence[str]) -> Table:
+    if report.overlap is not None:
+        lines = [*lines, *_overlap_lines(report.overlap)]
     barred = [f"Not for a leaderboard: {'; '.join(report.barred)}."] if report.barred else []
     table.caption = "\n".join([*lines, *report.notes, *barred])
     table.caption_justify = "left"
     return table
+
+
+def _overlap_lines(found: Overlap) -> list[str]:
+    count = len(found.ids)
+    return [
+        f"Repeated in training: {len(found.exact):,} of {count:,} references ({found.share(found.exact):.2f} %) word for "
+        f"word, {len(found.normalised):,} without case and punctuation.",
+        f"Repeated within the references: {len(found.inside):,}; {len(found.inside_normalised):,} without case and "
+        "punctuation.",
+    ]
 
 
 def score_json(report: Report) -> str:
@@ -91,9 +104,16 @@ def score_json(report: Report) -> str:
         "extra": report.matched.extra,
         "notes": report.notes,
         "barred": report.barred,
+        "overlap": None if report.overlap is None else _overlap_values(report.overlap),
         "results": [_result(result) for result in report.results],
     }
     return json.dumps(values, indent=1, ensure_ascii=False)
+
+
+def _overlap_values(found: Overlap) -> dict[str, Any]:
+    values = asdict(found)
+    del values["ids"]
+    return {"references": len(found.ids), **values}
 
 
 def _result(result: Result) -> dict[str, Any]:

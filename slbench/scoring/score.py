@@ -1,7 +1,7 @@
 """A file of predictions, scored under one protocol or several."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slbench import catalog
@@ -10,7 +10,10 @@ from slbench.errors import DataError
 from slbench.files import file_digest
 from slbench.metrics.base import Answer, Metric, Score
 from slbench.metrics.protocols import Protocol
-from slbench.scoring.files import Matched, Sample, Table, match, read_predictions, read_references
+from slbench.scoring.files import read_predictions, read_references
+from slbench.scoring.matching import Matched, match
+from slbench.scoring.source import Sample, Table
+from slbench.scoring.overlap import Overlap, overlap
 from slbench.scoring.plan import Asked, Plan, plan, unit_of
 
 
@@ -26,6 +29,8 @@ class Request:
     allow_missing: bool = False
     bleurt: str | None = None
     """Folder or hub name of BLEURT-20's weights."""
+    overlap: Path | None = None
+    """Training texts: scores are also given without the references that are repeated in them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Report:
     barred: tuple[str, ...]
     """Why these scores may not stand on a leaderboard."""
     predictions_sha256: str
+    overlap: Overlap | None
 
 
 @dataclass(frozen=True)
@@ -115,14 +121,38 @@ def score(request: Request) -> Report:
     loaded = load(request)
     matched = loaded.matched
     extra, skipped = _bleurt(request.bleurt, loaded.protocols)
+    repeated = None if request.overlap is None else _overlap(loaded, request.overlap)
     results = tuple(
-        Result(protocol, tuple(protocol.score(matched.answers, extra if protocol.bleurt else ())))
+        Result(protocol, tuple(protocol.score(answers, extra if protocol.bleurt else ())), without)
         for protocol in loaded.protocols
+        for without, answers in _subsets(matched, repeated)
     )
     notes = (*matched.notes, *_unit_note(loaded), *_size_note(loaded), *skipped, *_lacking(loaded))
     barred = _barred(matched)
     digest = file_digest(request.predictions)
-    return Report(request, loaded.plan, loaded.unit, matched, results, notes, barred, digest)
+    return Report(request, loaded.plan, loaded.unit, matched, results, notes, barred, digest, repeated)
+
+
+def _overlap(loaded: Loaded, train: Path) -> Overlap:
+    """Which references are repeated in a file of training texts."""
+    texts = (sample.text or "" for sample in read_references(train, loaded.plan.family).samples)
+    references = (answer.reference for answer in loaded.matched.answers)
+    return overlap(dict(zip(loaded.matched.ids, references, strict=True)), texts)
+
+
+def _subsets(matched: Matched, repeated: Overlap | None) -> Iterator[tuple[str, Sequence[Answer]]]:
+    """All answers; then those that are left without repeats, by what is left out."""
+    yield "", matched.answers
+    if repeated is None:
+        return
+    answers = dict(zip(matched.ids, matched.answers, strict=True))
+    kinds = {f"{len(repeated.exact)} exact repeats": repeated.exact}
+    if len(repeated.normalised) > len(repeated.exact):
+        kinds[f"{len(repeated.normalised)} normalised repeats"] = repeated.normalised
+    for without, repeats in kinds.items():
+        rest = [answers[name] for name in repeated.rest(repeats)]
+        if repeats and rest:
+            yield without, rest
 
 
 def _bleurt(weights: str | None, protocols: Sequence[Protocol]) -> tuple[list[Metric], list[str]]:
