@@ -1,0 +1,1 @@
+"""Files of predictions and references, scored and compared."""
