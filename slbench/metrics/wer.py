@@ -2,24 +2,33 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Literal
 
 import jiwer
 import numpy as np
 
 from slbench.cards import TextUnit
+from slbench.metrics.alignment import weighted_edits
 from slbench.metrics.base import Answer, Better, Statistics, Unit
+
+Costs = Literal["1-1-1", "3-3-4"]
+"""What an insertion, a deletion and a substitution cost in the search for the alignment whose errors are counted."""
 
 NAMES: dict[TextUnit, str] = {"words": "WER", "characters": "CER"}
 PARTS = {"sub": "substitutions", "del": "deletions", "ins": "insertions"}
+COLUMNS = {"substitute": 0, "delete": 1, "insert": 2, "equal": 3}
+"""jiwer's name of a part of an alignment -> its column in the statistics."""
 
 
 class ErrorRate:
     """Errors over the length of the reference, in percent: `WER`, and its shares `WER-sub`, `WER-del`, `WER-ins`.
 
-    Errors are counted by jiwer along an alignment with the fewest of them, each costing one. Where several alignments
-    have as few, jiwer's choice decides the parts, not the whole. A failed clip counts as all deleted. As in jiwer,
-    words lie between spaces, spaces between words are characters, those at the ends are not, case matters, and
-    errors on references that are all empty are divided by one.
+    The costs decide the alignment; every error on it counts one. At 1-1-1 (jiwer) there are as few errors as can be, and
+    where several alignments have as few, jiwer's choice decides the parts, not the whole. At 3-3-4, sclite's costs and
+    those of the labs' Python code, there may be more: see `slbench.metrics.alignment`.
+
+    A failed clip counts as all deleted. As in jiwer, words lie between spaces, spaces between words are characters,
+    those at the ends are not, case matters, and errors on references that are all empty are divided by one.
 
     Statistics: substitutions, deletions, insertions, hits.
     """
@@ -27,21 +36,22 @@ class ErrorRate:
     better: Better = "lower"
     unit: Unit = "%"
 
-    def __init__(self, unit: TextUnit) -> None:
+    def __init__(self, unit: TextUnit, costs: Costs = "1-1-1") -> None:
         self.counted = unit
+        self.costs = costs
         name = NAMES[unit]
-        self.signatures = {name: _signature(name, "all", unit)} | {
-            f"{name}-{short}": _signature(name, part, unit) for short, part in PARTS.items()
+        self.signatures = {name: _signature(name, "all", unit, costs)} | {
+            f"{name}-{short}": _signature(name, part, unit, costs) for short, part in PARTS.items()
         }
 
     def statistics(self, answers: Sequence[Answer]) -> Statistics:
         """(n, 4)."""
-        return np.array([self._edits(answer) for answer in answers], np.float64)
-
-    def _edits(self, answer: Answer) -> tuple[int, int, int, int]:
-        align = jiwer.process_words if self.counted == "words" else jiwer.process_characters
-        found = align(answer.reference, answer.hypothesis or "")
-        return found.substitutions, found.deletions, found.insertions, found.hits
+        references = [answer.reference for answer in answers]
+        hypotheses = [answer.hypothesis or "" for answer in answers]
+        if self.costs == "1-1-1":
+            return _fewest_edits(references, hypotheses, self.counted)
+        sides = [[_tokens(text, self.counted) for text in side] for side in (references, hypotheses)]
+        return weighted_edits(*sides).astype(np.float64)
 
     def reduce(self, totals: Statistics) -> Statistics:
         """The whole, then its three parts."""
@@ -57,7 +67,23 @@ class ErrorRate:
         return {"sub": subs, "del": dels, "ins": ins, "hits": hits, "references": subs + dels + hits}
 
 
-def _signature(name: str, part: str, unit: TextUnit) -> str:
+def _fewest_edits(references: list[str], hypotheses: list[str], unit: TextUnit) -> Statistics:
+    align = jiwer.process_words if unit == "words" else jiwer.process_characters
+    edits = np.zeros((len(references), 4))
+    for row, alignment in zip(edits, align(references, hypotheses).alignments, strict=True):
+        for part in alignment:
+            length = max(part.ref_end_idx - part.ref_start_idx, part.hyp_end_idx - part.hyp_start_idx)
+            row[COLUMNS[part.type]] += length
+    return edits
+
+
+def _tokens(text: str, unit: TextUnit) -> Sequence[str]:
+    return text.split() if unit == "words" else text.strip()
+
+
+def _signature(name: str, part: str, unit: TextUnit, costs: Costs) -> str:
     spaces = "separate" if unit == "words" else "inner-count"
-    libraries = "|".join(f"{package}:{version(package)}" for package in ("jiwer", "rapidfuzz"))
-    return f"{name.lower()}:{part}|unit:{unit}|spaces:{spaces}|case:mixed|costs:1-1-1|failed:empty|{libraries}"
+    rules = f"{name.lower()}:{part}|unit:{unit}|spaces:{spaces}|case:mixed|costs:{costs}|failed:empty"
+    if costs == "3-3-4":
+        return f"{rules}|ties:hit-sub-ins-del"
+    return rules + "".join(f"|{package}:{version(package)}" for package in ("jiwer", "rapidfuzz"))
