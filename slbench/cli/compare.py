@@ -39,15 +39,16 @@ def compare(
 ) -> None:
     """Compare two runs on the same samples: difference, interval, two paired tests, and what changed most."""
     from slbench.cli.console import out
-    from slbench.report.comparison import comparison_json, comparison_tables
+    from slbench.report.comparison import comparison_json, comparison_notes, comparison_tables
     from slbench.scoring.compare import compare_files
     from slbench.scoring.score import Request
 
     asked = asked_of(task, protocol, family, unit)
-    requests = [Request(run, references, asked, split, allow_missing) for run in (run_a, run_b)]
-    found = compare_files(*requests, metric=metric, count=changes, seed=seed)
+    a, b = (Request(run, references, asked, split, allow_missing) for run in (run_a, run_b))
+    found = compare_files(a, b, metric, changes, seed)
     if output_format is Format.json:
         typer.echo(comparison_json(found))
     else:
         for table in comparison_tables(found):
             out().print(table)
+        out().print("\n".join(comparison_notes(found)), soft_wrap=True)

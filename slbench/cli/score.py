@@ -41,9 +41,7 @@ ProtocolName = Annotated[str | None, typer.Option(help="A protocol, or `all`; by
 FamilyName = Annotated[FamilyOption | None, typer.Option("--family", help="Where neither task nor protocol says it.")]
 UnitName = Annotated[UnitOption | None, typer.Option("--unit", help="Tokens of a text; by default as it is written.")]
 Split = Annotated[str, typer.Option(help="Split of the task.")]
-AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Score what is there; never for a leaderboard.")
-]
+AllowMissing = Annotated[bool, typer.Option("--allow-missing", help="Score what is there; never for a leaderboard.")]
 
 
 def score(
@@ -67,7 +65,7 @@ def score(
 ) -> None:
     """Score a file of predictions exactly as a published protocol does, or under all of them."""
     from slbench.cli.console import out
-    from slbench.report.scores import score_json, score_table
+    from slbench.report.scores import score_json, score_notes, score_table
     from slbench.scoring.score import Request
     from slbench.scoring.score import score as scored
 
@@ -77,6 +75,7 @@ def score(
         typer.echo(score_json(report))
     else:
         out().print(score_table(report))
+        out().print("\n".join(score_notes(report)), soft_wrap=True)
 
 
 def asked_of(task: str | None, protocol: str | None, family: FamilyOption | None, unit: UnitOption | None) -> "Asked":

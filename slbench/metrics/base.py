@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -86,10 +86,15 @@ def scores(metric: Metric, answers: Sequence[Answer], seed: int = 0) -> list[Sco
 
 def resampled_totals(statistics: Statistics, seed: int, resamples: int = RESAMPLES) -> Statistics:
     """(resamples, k): sums over corpora drawn with replacement from the n samples."""
-    n = len(statistics)
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
-    totals: Statistics = counts @ statistics
+    totals: Statistics = _draws(len(statistics), seed, resamples).astype(np.float64) @ statistics
     return totals
+
+
+@lru_cache(maxsize=1)
+def _draws(n: int, seed: int, resamples: int) -> NDArray[np.uint16]:
+    """(resamples, n): how often each sample is drawn. Kept, since all metrics of a file are asked of the same draws."""
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    return counts.astype(np.uint16)
 
 
 def interval(resampled: Statistics) -> tuple[Statistics, Statistics]:

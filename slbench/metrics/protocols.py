@@ -123,7 +123,7 @@ _LINEAGE = Bleu("none", ORDERS, smoothing="floor", effective_order=True)
 _UNSMOOTHED = Bleu("none", ORDERS, smoothing="none")
 _EDITS, _SCLITE = ErrorRate("words"), ErrorRate("words", costs="3-3-4")
 _PYPI, _MSCOCO, _TF = RougeL("rouge"), RougeL("mscoco"), RougeL("tf_seq2seq")
-_GOOGLE, _GOOGLE_ASCII = RougeL("rouge_score"), RougeL("rouge_score", tokenizer="ascii")
+_GOOGLE, _GOOGLE_ASCII = RougeL("rouge_score"), RougeL("rouge_score", "ascii")
 _NLG_EVAL = (_UNSMOOTHED, _MSCOCO, Changed(Bleu("13a", (4,)), lambda answer: answer, "of:training", "sacre"))
 _WICV = (
     Changed(_13A, scored, "left-out:nothing-reduced"),
@@ -184,4 +184,3 @@ def protocols_for(family: Family, unit: TextUnit = "words") -> list[Protocol]:
 
 def _kind(family: Family, unit: TextUnit | None) -> str:
     return f"{family} of {unit}" if family == "slt" else family
-

@@ -6,7 +6,7 @@ from importlib.resources import files
 from slbench.metrics.base import Answer
 
 SOURCE = "github.com/imatge-upc/slt_how2sign_wicv2023@3260d05, examples/sign_language/scripts"
-PUNCTUATION = str.maketrans("", "", "!\"#$%&\\()*+,-./:;<=>?@[]^_`{|}~")
+PUNCTUATION = str.maketrans("", "", '!"#$%&\\()*+,-./:;<=>?@[]^_`{|}~')
 """What the authors' script takes out: all ASCII punctuation but the apostrophe."""
 
 

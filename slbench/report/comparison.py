@@ -17,12 +17,12 @@ EXPLAINED = (
 
 
 def comparison_tables(found: FileComparison) -> Iterator[Table]:
-    """The scores, then the samples that the second improved most, then those that it spoilt most."""
-    yield _scores(found)
+    """The samples that the second improved most, those that it spoilt most, and the scores."""
     name = found.changes.name
     for heading, samples in (("better in B", found.changes.gains), ("worse in B", found.changes.losses)):
         if samples:
             yield _changes(f"{name}: what changed most, {heading}", samples)
+    yield _scores(found)
 
 
 def _scores(found: FileComparison) -> Table:
@@ -36,18 +36,22 @@ def _scores(found: FileComparison) -> Table:
                 f"{name}{arrow}", f"{one.a:.2f}", f"{one.b:.2f}", f"{one.difference:+.2f}",
                 f"{one.low:+.2f} – {one.high:+.2f}", f"{one.p_randomisation:.4f}", f"{one.p_bootstrap:.4f}",
             )  # fmt: skip
-    files = [f"{side}: {loaded.request.predictions}" for side, loaded in (("A", found.a), ("B", found.b))]
-    protocols = ", ".join(compared.protocol.name for compared in found.compared)
-    table.caption = "\n".join([*files, f"Protocol: {protocols}.", *EXPLAINED, *found.notes])
-    table.caption_justify = "left"
     return table
 
 
+def comparison_notes(found: FileComparison) -> list[str]:
+    """What the tables mean, a line each."""
+    files = [f"{side}: {loaded.request.predictions}" for side, loaded in (("A", found.a), ("B", found.b))]
+    protocols = ", ".join(compared.protocol.name for compared in found.compared)
+    return [*files, f"protocol: {protocols}", *EXPLAINED, *found.notes]
+
+
 def _changes(title: str, samples: tuple[Change, ...]) -> Table:
-    table = simple_table(title, ("sample", "adds", "reference / A / B"), numbers=("adds",))
+    table = simple_table(title, ("sample", "adds", "", "text"), numbers=("adds",))
     for sample in samples:
-        texts = (sample.reference, sample.hypothesis_a, sample.hypothesis_b)
-        table.add_row(sample.id, f"{sample.influence:+.3f}", "\n".join(map(_shown, texts)))
+        table.add_row(sample.id, f"{sample.influence:+.3f}", "ref", sample.reference)
+        table.add_row("", "", "A", _shown(sample.hypothesis_a))
+        table.add_row("", "", "B", _shown(sample.hypothesis_b))
     return table
 
 

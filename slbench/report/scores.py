@@ -12,13 +12,8 @@ from slbench.report.tables import label, simple_table
 from slbench.scoring.overlap import Overlap
 from slbench.scoring.score import Report, Result
 
-ORDER = (
-    *("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "sacreBLEU-4", "rBLEU-4", "ROUGE-L", "chrF2", "chrF2++", "TER"),
-    *("BLEURT", "WER", "WER-del", "WER-ins", "WER-sub", "CER"),
-)
-"""Columns of a table of protocols; accuracies follow as they come."""
-HIDDEN = ("CER-",)
-"""How names begin that only the JSON has."""
+MAIN = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "WER", "WER-del", "WER-ins", "WER-sub")
+"""Scores with a column of their own in a table of protocols, and so have accuracies; others share one."""
 
 
 def score_table(report: Report) -> Table:
@@ -26,32 +21,43 @@ def score_table(report: Report) -> Table:
     return _scores(report) if len(report.results) == 1 else _protocols(report)
 
 
+def score_notes(report: Report) -> list[str]:
+    """What a reader of the table must know, a line each."""
+    (first, *others) = report.results
+    ranks = first.scores[0]
+    signed = [f"signature of {ranks.name}: {ranks.signature}", f"rules: {first.protocol.source}"]
+    interval = f"95 % interval of {ranks.name} under {first.protocol.name}: {_interval(ranks)}"
+    notes = [interval, "intervals, signatures, parts and sources of all: --format json"] if others else signed
+    if report.overlap is not None:
+        notes += _overlap_lines(report.overlap)
+    return [*notes, *report.notes, *([f"not for a leaderboard: {'; '.join(report.barred)}"] if report.barred else [])]
+
+
 def _scores(report: Report) -> Table:
     (result,) = report.results
     table = simple_table(_title(report), ("score", "value", "95 % interval", "unit"), numbers=("value",))
     for score in result.scores:
         table.add_row(label(score), f"{score.value:.2f}", _interval(score), score.unit)
-    ranks = result.scores[0]
-    return _captioned(table, report, [f"Signature of {ranks.name}: {ranks.signature}", f"Rules: {result.protocol.source}"])
+    return table
 
 
 def _protocols(report: Report) -> Table:
     columns = _columns(report.results)
-    ranks = report.results[0].scores[0]
-    headings = ("protocol", *(label(score) for score in columns.values()), f"95 % of {ranks.name}")
-    table = simple_table(_title(report), headings, numbers=headings[1:])
+    headings = ("protocol", *map(label, columns.values()), "others")
+    table = simple_table(_title(report), headings, numbers=headings[1:-1])
     for result in report.results:
         found = {score.name: score for score in result.scores}
         cells = [f"{found[name].value:.2f}" if name in found else "" for name in columns]
-        table.add_row(_row_name(result), *cells, _interval(found[ranks.name]))
-    return _captioned(table, report, ["Signatures, parts and sources: --format json."])
+        others = [f"{name} {score.value:.2f}" for name, score in found.items() if name not in columns]
+        shown = ", ".join(name for name in others if not name.startswith("CER-"))
+        table.add_row(_row_name(result), *cells, shown)
+    return table
 
 
 def _columns(results: Sequence[Result]) -> dict[str, Score]:
-    """Every score that some protocol has, by name, in the order of the columns."""
+    """Scores with a column of their own, by name."""
     scores = {score.name: score for result in results for score in result.scores}
-    shown = [name for name in scores if not name.startswith(HIDDEN)]
-    return {name: scores[name] for name in sorted(shown, key=lambda name: (*ORDER, *shown).index(name))}
+    return {name: scores[name] for name in (*MAIN, *scores) if name in scores and name.startswith((*MAIN, "top"))}
 
 
 def _row_name(result: Result) -> str:
@@ -70,22 +76,15 @@ def _title(report: Report) -> str:
     return ", ".join([report.request.predictions.name, task or family, f"{count:,} samples", *protocol])
 
 
-def _captioned(table: Table, report: Report, lines: Sequence[str]) -> Table:
-    if report.overlap is not None:
-        lines = [*lines, *_overlap_lines(report.overlap)]
-    barred = [f"Not for a leaderboard: {'; '.join(report.barred)}."] if report.barred else []
-    table.caption = "\n".join([*lines, *report.notes, *barred])
-    table.caption_justify = "left"
-    return table
-
-
 def _overlap_lines(found: Overlap) -> list[str]:
-    count = len(found.ids)
+    kinds = {
+        "in training": (found.exact, found.normalised),
+        "earlier among the references": (found.inside, found.inside_normalised),
+    }
     return [
-        f"Repeated in training: {len(found.exact):,} of {count:,} references ({found.share(found.exact):.2f} %) word for "
-        f"word, {len(found.normalised):,} without case and punctuation.",
-        f"Repeated within the references: {len(found.inside):,}; {len(found.inside_normalised):,} without case and "
-        "punctuation.",
+        f"repeated {where}: {len(exact):,} of {len(found.ids):,} references ({found.share(exact):.2f} %) word for "
+        f"word, {len(normalised):,} ({found.share(normalised):.2f} %) but for case and punctuation"
+        for where, (exact, normalised) in kinds.items()
     ]
 
 

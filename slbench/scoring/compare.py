@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from slbench.errors import DataError, OptionError, near
 from slbench.metrics.base import Answer, Metric
@@ -50,7 +49,10 @@ def compare_files(a: Request, b: Request, metric: str | None, count: int, seed: 
     answers_b = _in_order_of(loaded_a, loaded_b)
     notes = tuple(dict.fromkeys((*loaded_a.matched.notes, *loaded_b.matched.notes)))
     pairs = {
-        protocol: ([protocol.normalised(x) for x in loaded_a.matched.answers], [protocol.normalised(x) for x in answers_b])
+        protocol: (
+            [protocol.normalised(x) for x in loaded_a.matched.answers],
+            [protocol.normalised(x) for x in answers_b],
+        )
         for protocol in loaded_a.protocols
     }
     compared = tuple(Compared(protocol, _compare(protocol, *pair, metric, seed)) for protocol, pair in pairs.items())
@@ -77,7 +79,10 @@ def _in_order_of(a: Loaded, b: Loaded) -> list[Answer]:
         DataError: they are not of the same samples.
     """
     of_b = dict(zip(b.matched.ids, b.matched.answers, strict=True))
-    only = [name for name in a.matched.ids if name not in of_b], [name for name in of_b if name not in set(a.matched.ids)]
+    only = (
+        [name for name in a.matched.ids if name not in of_b],
+        [name for name in of_b if name not in set(a.matched.ids)],
+    )
     if any(only):
         sides = zip((a, b), only, strict=True)
         listed = [f"only in {side.request.predictions}: {_some(names)}" for side, names in sides if names]

@@ -64,6 +64,9 @@ def plan(asked: Asked, predictions: Path) -> Plan:
     """
     record = record_beside(predictions)
     card = catalog.get_task(asked.task) if asked.task else None
+    family: Family
+    unit: TextUnit | None
+    named: tuple[str, ...]
     if card is not None:
         family, unit, named = card.family, card.unit, (card.protocol, *card.also)
     elif record is not None:

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slbench import catalog
-from slbench.cards import Family, TextUnit
+from slbench.cards import TextUnit
 from slbench.errors import DataError
 from slbench.files import file_digest
 from slbench.metrics.base import Answer, Metric, Score
 from slbench.metrics.protocols import Protocol
 from slbench.scoring.files import read_predictions, read_references
 from slbench.scoring.matching import Matched, match
-from slbench.scoring.source import Sample, Table
 from slbench.scoring.overlap import Overlap, overlap
 from slbench.scoring.plan import Asked, Plan, plan, unit_of
+from slbench.scoring.source import Sample, Table
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,9 @@ def _size_note(loaded: Loaded) -> list[str]:
 def _lacking(loaded: Loaded) -> list[str]:
     """Accuracies that need a ranking which the file does not have."""
     lacking = sum(len(p.metrics) - len(p.computable(loaded.matched.answers)) for p in loaded.protocols)
-    return [f"{lacking} accuracies at top k are left out: the predictions have no rankings that long."] if lacking else []
+    return (
+        [f"{lacking} accuracies at top k are left out: the predictions have no rankings that long."] if lacking else []
+    )
 
 
 def _barred(matched: Matched) -> tuple[str, ...]:
