@@ -13,7 +13,7 @@ Lengths = NDArray[np.int64]
 
 INSERTION, DELETION, SUBSTITUTION = 3, 3, 4
 """Of NIST's sclite, and of signjoey/metrics.py in github.com/neccam/slt@9058882."""
-CELLS = 1 << 16
+CELLS = 1 << 14
 """Most cells of one row of a bucket of pairs, unless a single pair has more."""
 
 
