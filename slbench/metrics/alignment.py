@@ -12,21 +12,21 @@ Ints = NDArray[np.int32]
 Lengths = NDArray[np.int64]
 
 INSERTION, DELETION, SUBSTITUTION = 3, 3, 4
-"""NIST's sclite, and WER_COST_INS, WER_COST_DEL and WER_COST_SUB in github.com/neccam/slt@9058882, signjoey/metrics.py."""
-CELLS = 1 << 16
+"""Of NIST's sclite, and of signjoey/metrics.py in github.com/neccam/slt@9058882."""
+CELLS = 1 << 14
 """Most cells of one row of a bucket of pairs, unless a single pair has more."""
 
 
 def weighted_edits(references: Tokens, hypotheses: Tokens) -> NDArray[np.int64]:
     """(n, 4): substitutions, deletions, insertions and hits of each pair, along its cheapest alignment.
 
-    Of several cheapest alignments the one of sclite and of the labs' code (neccam/slt, SLRT, Uni-Sign) is counted: their
-    back-trace goes from the end and takes a hit or a substitution where it can, else an insertion, else a deletion.
-    The alignment is not that with the fewest errors: a hit more is worth an error more.
+    Of several cheapest alignments the one of sclite and of the labs' code (neccam/slt, SLRT, Uni-Sign) is counted:
+    their back-trace goes from the end and takes a hit or a substitution where it can, else an insertion, else a
+    deletion. The alignment is not always one with the fewest errors: two hits can be worth an error more.
 
     Pairs of similar length are aligned together. Only two rows of the table of costs are held, so memory grows with the
-    sum of two lengths, not with their product: 10,000 against 10,000 tokens need a few MB and some seconds. The labs' code
-    keeps costs in 8 bits, which 86 tokens overflow; 32 bits hold for 300 million.
+    longer of two lengths, not with their product: 10,000 against 10,000 tokens need a few MB and some seconds. The
+    labs' code keeps costs in 8 bits, which 86 tokens overflow; 32 bits hold for 300 million.
 
     Args:
         references: n sequences of tokens.
@@ -94,8 +94,8 @@ def _edits(references: _Sequences, hypotheses: _Sequences) -> NDArray[np.int64]:
 def _rows(references: Ints, hypotheses: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Rows 0, 1, ... of the tables of costs and of substitutions so far, (n, 1 + longest hypothesis) each.
 
-    Cell (i, j) belongs to the first i tokens of the reference and the first j of the hypothesis. A back-trace from a cell
-    goes on as one from the cell that it steps to, so its substitutions can be counted from the front.
+    Cell (i, j) belongs to the first i tokens of the reference and the first j of the hypothesis. A back-trace from a
+    cell goes on as one from the cell that it steps to, so its substitutions can be counted from the front.
     """
     columns = np.arange(hypotheses.shape[1] + 1, dtype=np.int32)
     costs = np.tile(INSERTION * columns, (len(hypotheses), 1))

@@ -23,9 +23,10 @@ COLUMNS = {"substitute": 0, "delete": 1, "insert": 2, "equal": 3}
 class ErrorRate:
     """Errors over the length of the reference, in percent: `WER`, and its shares `WER-sub`, `WER-del`, `WER-ins`.
 
-    The costs decide the alignment; every error on it counts one. At 1-1-1 (jiwer) there are as few errors as can be, and
-    where several alignments have as few, jiwer's choice decides the parts, not the whole. At 3-3-4, sclite's costs and
-    those of the labs' Python code, there may be more: see `slbench.metrics.alignment`.
+    The costs decide the alignment; every error on it counts one. At 1-1-1 (jiwer) there are as few errors as can be,
+    and where several alignments have as few, jiwer's choice decides the parts, not the whole. At 3-3-4, sclite's costs
+    and those of the labs' Python code, there may be more: see `slbench.metrics.alignment`. sclite also matches ASCII
+    letters whatever their case; for that, fold both sides before.
 
     A failed clip counts as all deleted. As in jiwer, words lie between spaces, spaces between words are characters,
     those at the ends are not, case matters, and errors on references that are all empty are divided by one.
@@ -69,12 +70,15 @@ class ErrorRate:
 
 def _fewest_edits(references: list[str], hypotheses: list[str], unit: TextUnit) -> Statistics:
     align = jiwer.process_words if unit == "words" else jiwer.process_characters
-    edits = np.zeros((len(references), 4))
-    for row, alignment in zip(edits, align(references, hypotheses).alignments, strict=True):
-        for part in alignment:
-            length = max(part.ref_end_idx - part.ref_start_idx, part.hyp_end_idx - part.hyp_start_idx)
-            row[COLUMNS[part.type]] += length
-    return edits
+    return np.array([_counts(parts) for parts in align(references, hypotheses).alignments], np.float64)
+
+
+def _counts(alignment: list[jiwer.AlignmentChunk]) -> list[int]:
+    counts = [0, 0, 0, 0]
+    for part in alignment:
+        length = max(part.ref_end_idx - part.ref_start_idx, part.hyp_end_idx - part.hyp_start_idx)
+        counts[COLUMNS[part.type]] += length
+    return counts
 
 
 def _tokens(text: str, unit: TextUnit) -> Sequence[str]:
