@@ -1,4 +1,5 @@
 import json
+import re
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from fakes import FakeCorpus
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard, read_card
 from slbench.catalog import resolve
+from slbench.engine.evaluate import Run, RunRequest
 from slbench.engine.models import build_model, setting_of
 from slbench.errors import CardError
 from slbench.metrics.protocols import get_protocol
@@ -42,8 +44,8 @@ def test_every_task_has_its_dataset_and_protocol(name: str) -> None:
     task = catalog.get_task(name)
     dataset = catalog.get_dataset(task.dataset)
     assert set(task.splits) <= set(dataset.splits)
-    assert resolve(dataset.reader, dataset)
-    get_protocol(task.protocol, task.family)
+    assert dataset.reader is None or resolve(dataset.reader, dataset)
+    assert all(get_protocol(protocol, task.family, task.unit) for protocol in (task.protocol, *task.also))
 
 
 @pytest.mark.parametrize("name", catalog.names(ModelCard))
@@ -150,13 +152,16 @@ def test_a_plugin_that_is_not_there_is_named(monkeypatch) -> None:
     assert said.startswith("plug-in 'theirs': there is no package 'no_such_package_anywhere' with cards")
 
 
-@pytest.mark.parametrize("glosses", ["[]", '["HELP", "HELP"]'])
-def test_isolated_recognition_needs_a_vocabulary(corpus: FakeCorpus, glosses: str) -> None:
-    text = corpus.task_path.read_text()
-    start = text.index("glosses = [")
-    corpus.task_path.write_text(text[:start] + f"glosses = {glosses}\n" + text[text.index("]", start) + 1 :])
-    with pytest.raises(CardError, match="glosses: "):
+def test_a_vocabulary_names_each_gloss_once(corpus: FakeCorpus) -> None:
+    corpus.task_path.write_text(re.sub(r"glosses = \[.*?\]", 'glosses = ["A", "A"]', corpus.task_path.read_text()))
+    with pytest.raises(CardError, match="glosses: some occur more than once"):
         catalog.get_task(str(corpus.task_path))
+
+
+def test_a_run_of_isolated_recognition_needs_a_vocabulary(corpus: FakeCorpus) -> None:
+    corpus.task_path.write_text(re.sub(r"glosses = \[.*?\]", "glosses = []", corpus.task_path.read_text()))
+    with pytest.raises(CardError, match=r"glosses: isolated recognition \(islr\) needs its vocabulary here"):
+        Run(RunRequest(str(corpus.model_path), str(corpus.task_path)))
 
 
 def test_faulty_config_names_file_and_key(model_file: Path, corpus: FakeCorpus) -> None:

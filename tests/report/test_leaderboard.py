@@ -35,7 +35,7 @@ def answer_rightly(path: Path, right: int) -> None:
         line["hypothesis"] = line["reference"] if number < right else "?"
     predictions.write_text("".join(json.dumps(line) + "\n" for line in lines))
     answers = [p.answer() for p in parse_predictions(predictions.read_text(), "")]
-    scores = [asdict(score) for score in get_protocol("uni-sign", "islr").score("islr", answers)]
+    scores = [asdict(score) for score in get_protocol("uni-sign", "islr").score(answers)]
     edit_record(path, scores=scores, predictions_sha256=file_digest(predictions))
 
 
@@ -49,11 +49,11 @@ def spell(path: Path, family: str, answer: str, model: str = "tiny") -> None:
     ]
     predictions = path.with_suffix(".predictions.jsonl")
     predictions.write_text(predictions_text(answered))
-    scores = get_protocol("characters", family).score(family, [p.answer() for p in answered])
+    scores = get_protocol("slbench", family, "characters").score([p.answer() for p in answered])
     edit_record(
         path,
-        protocol="characters",
-        task=record["task"] | {"name": "words", "family": family, "composed": True},
+        protocol="slbench",
+        task=record["task"] | {"name": "words", "family": family, "composed": True, "unit": "characters"},
         model=record["model"] | {"name": model},
         scores=[asdict(score) for score in scores],
         predictions_sha256=file_digest(predictions),
@@ -90,7 +90,7 @@ def test_the_lowest_error_rate_comes_first(results: Path) -> None:
         spell(path, "cslr", answer)
     board = read_board(results)
     [(heading, records)] = board.groups()
-    assert heading == "words 1.0, test, protocol characters, composed clips"
+    assert heading == "words 1.0, test, protocol slbench, composed clips"
     assert [record.scores[0].value for record in records] == [20.0, 220.0]
     lines = board_markdown(board).splitlines()
     assert lines[0] == f"## {heading}"

@@ -17,10 +17,10 @@ ANSWERS = [Answer("A B C D", "A B X C D D"), Answer("E F G H", "E F G H")]
 def spelled(family: str, composed: bool) -> RunRecord:
     """The committed record, as if its task had been another one."""
     record = parse_record(RECORD.read_text(encoding="utf-8"), "committed")
-    scores = get_protocol("characters", family).score(family, ANSWERS)
+    scores = get_protocol("slbench", family, "characters").score(ANSWERS)
     task = record.task.model_copy(update={"name": "words", "family": family, "composed": composed})
     stamps = tuple(ScoreStamp(**asdict(score)) for score in scores)
-    return record.model_copy(update={"task": task, "scores": stamps, "protocol": "characters", "notes": ()})
+    return record.model_copy(update={"task": task, "scores": stamps, "protocol": "slbench", "notes": ()})
 
 
 def lines(record: RunRecord) -> list[str]:
@@ -42,7 +42,7 @@ def test_points_and_percents_in_one_table() -> None:
     _, _, header, _, *rows = lines(spelled("slt", composed=False))
     assert header.split()[:4] == ["score", "points", "or", "%"]
     names = [row[: row.index(".")].rstrip("0123456789").strip() for row in rows if "." in row]
-    assert names == ["BLEU-4", "chrF2", "CER % ↓", "CER-sub % ↓", "CER-del % ↓", "CER-ins % ↓"]
+    assert names == ["BLEU-4", "BLEU-1", "BLEU-2", "BLEU-3", "chrF2", "ROUGE-L", "CER % ↓", "CER-sub % ↓", "CER-del % ↓", "CER-ins % ↓"]
 
 
 @pytest.mark.parametrize("family", ["cslr", "slt"])
