@@ -1,0 +1,1 @@
+"""Prediction and reference files of every lab's format, read and matched by id."""
