@@ -1,1 +1,1 @@
-"""Files of predictions and references, scored and compared."""
+"""Files of predictions and references, read, matched by id, scored and compared."""
