@@ -153,13 +153,13 @@ def test_a_plugin_that_is_not_there_is_named(monkeypatch) -> None:
 
 
 def test_a_vocabulary_names_each_gloss_once(corpus: FakeCorpus) -> None:
-    corpus.task_path.write_text(re.sub(r"glosses = \[.*?\]", 'glosses = ["A", "A"]', corpus.task_path.read_text()))
+    corpus.task_path.write_text(re.sub(r"(?s)glosses = \[.*?\]", 'glosses = ["A", "A"]', corpus.task_path.read_text()))
     with pytest.raises(CardError, match="glosses: some occur more than once"):
         catalog.get_task(str(corpus.task_path))
 
 
 def test_a_run_of_isolated_recognition_needs_a_vocabulary(corpus: FakeCorpus) -> None:
-    corpus.task_path.write_text(re.sub(r"glosses = \[.*?\]", "glosses = []", corpus.task_path.read_text()))
+    corpus.task_path.write_text(re.sub(r"(?s)glosses = \[.*?\]", "glosses = []", corpus.task_path.read_text()))
     with pytest.raises(CardError, match=r"glosses: isolated recognition \(islr\) needs its vocabulary here"):
         Run(RunRequest(str(corpus.model_path), str(corpus.task_path)))
 

@@ -43,7 +43,9 @@ def test_signatures_tell_scores_apart_and_have_each_key_once(protocol) -> None:
 
 @EACH
 def test_a_protocol_says_where_its_rules_were_read(protocol) -> None:
-    assert protocol.name == "slbench" or re.search(r"github\.com/[\w.-]+/[\w.-]+@[0-9a-f]{7}|sacrebleu", protocol.source)
+    assert protocol.name == "slbench" or re.search(
+        r"github\.com/[\w.-]+/[\w.-]+@[0-9a-f]{7}|sacrebleu", protocol.source
+    )
 
 
 def test_every_protocol_is_there_once_and_every_family_has_ours() -> None:

@@ -42,7 +42,18 @@ def test_points_and_percents_in_one_table() -> None:
     _, _, header, _, *rows = lines(spelled("slt", composed=False))
     assert header.split()[:4] == ["score", "points", "or", "%"]
     names = [row[: row.index(".")].rstrip("0123456789").strip() for row in rows if "." in row]
-    assert names == ["BLEU-4", "BLEU-1", "BLEU-2", "BLEU-3", "chrF2", "ROUGE-L", "CER % ↓", "CER-sub % ↓", "CER-del % ↓", "CER-ins % ↓"]
+    assert names == [
+        "BLEU-4",
+        "BLEU-1",
+        "BLEU-2",
+        "BLEU-3",
+        "chrF2",
+        "ROUGE-L",
+        "CER % ↓",
+        "CER-sub % ↓",
+        "CER-del % ↓",
+        "CER-ins % ↓",
+    ]
 
 
 @pytest.mark.parametrize("family", ["cslr", "slt"])
