@@ -96,6 +96,8 @@ def _family(asked: Asked) -> Family:
         return asked.family
     if len(scored) == 1:
         return scored.pop()
+    if asked.protocol not in (None, ALL) and not scored:
+        get_protocol(str(asked.protocol), "slt")  # says that there is none
     known = [family for family in get_args(Family) if family in scored] or list(get_args(Family))
     what = f"--protocol {asked.protocol} scores several" if scored else "without --task it is not known what is scored"
     raise OptionError(f"--family: {what}; name one of {', '.join(known)}, or give --task")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slbench import catalog
 from slbench.cards import TextUnit
-from slbench.errors import DataError
+from slbench.errors import DataError, ModelError
 from slbench.files import file_digest
 from slbench.metrics.base import Answer, Metric, Score
 from slbench.metrics.protocols import Protocol
@@ -162,9 +162,12 @@ def _bleurt(weights: str | None, protocols: Sequence[Protocol]) -> tuple[list[Me
         return [], []
     if weights is None:
         return [], [f"BLEURT-20 of {', '.join(wanting)} is left out; --bleurt FOLDER names its weights."]
-    from slbench.metrics.bleurt import Bleurt  # imports torch
+    from slbench.metrics.bleurt import Bleurt
 
-    return [Bleurt(weights)], []
+    try:
+        return [Bleurt(weights)], []
+    except ModelError as error:
+        return [], [f"BLEURT-20 is left out: {error}"]
 
 
 def _unit_note(loaded: Loaded) -> list[str]:
