@@ -194,13 +194,13 @@ def predictions_text(predictions: Sequence[Prediction]) -> str:
 
 
 def parse_predictions(text: str, place: str) -> list[Prediction]:
-    """The lines of a prediction file.
+    r"""The lines of a prediction file; only `\n` ends one, so a text may hold U+2028 and its like.
 
     Raises:
         OutputError: a line is not one; `place` says where it was.
     """
     predictions = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
         try:
             predictions.append(Prediction.model_validate_json(line))
         except ValidationError as error:

@@ -65,7 +65,7 @@ def score(
 ) -> None:
     """Score a file of predictions exactly as a published protocol does, or under all of them."""
     from slbench.cli.console import out
-    from slbench.report.scores import score_json, score_notes, score_table
+    from slbench.report.scores import score_json, score_notes, score_table, score_title
     from slbench.scoring.score import Request
     from slbench.scoring.score import score as scored
 
@@ -74,6 +74,7 @@ def score(
     if output_format is Format.json:
         typer.echo(score_json(report))
     else:
+        out().print(score_title(report), style="bold", soft_wrap=True)
         out().print(score_table(report))
         out().print("\n".join(score_notes(report)), soft_wrap=True)
 

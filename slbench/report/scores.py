@@ -21,6 +21,15 @@ def score_table(report: Report) -> Table:
     return _scores(report) if len(report.results) == 1 else _protocols(report)
 
 
+def score_title(report: Report) -> str:
+    """Which file, which task or family, how many samples, and the protocol where it is one."""
+    planned, count = report.plan, len(report.matched.answers)
+    task = planned.task.name if planned.task else None
+    family = f"{planned.family} of {report.unit}" if planned.family == "slt" else planned.family
+    protocol = [f"protocol {report.results[0].protocol.name}"] if len(report.results) == 1 else []
+    return ", ".join([report.request.predictions.name, task or family, f"{count:,} samples", *protocol])
+
+
 def score_notes(report: Report) -> list[str]:
     """What a reader of the table must know, a line each."""
     (first, *others) = report.results
@@ -35,7 +44,7 @@ def score_notes(report: Report) -> list[str]:
 
 def _scores(report: Report) -> Table:
     (result,) = report.results
-    table = simple_table(_title(report), ("score", "value", "95 % interval", "unit"), numbers=("value",))
+    table = simple_table(None, ("score", "value", "95 % interval", "unit"), numbers=("value",))
     for score in result.scores:
         table.add_row(label(score), f"{score.value:.2f}", _interval(score), score.unit)
     return table
@@ -44,7 +53,7 @@ def _scores(report: Report) -> Table:
 def _protocols(report: Report) -> Table:
     columns = _columns(report.results)
     headings = ("protocol", *map(label, columns.values()), "others")
-    table = simple_table(_title(report), headings, numbers=headings[1:-1])
+    table = simple_table(None, headings, numbers=headings[1:-1])
     for result in report.results:
         found = {score.name: score for score in result.scores}
         cells = [f"{found[name].value:.2f}" if name in found else "" for name in columns]
@@ -66,14 +75,6 @@ def _row_name(result: Result) -> str:
 
 def _interval(score: Score) -> str:
     return f"{score.low:.2f} – {score.high:.2f}"
-
-
-def _title(report: Report) -> str:
-    planned, count = report.plan, len(report.matched.answers)
-    task = planned.task.name if planned.task else None
-    family = f"{planned.family} of {report.unit}" if planned.family == "slt" else planned.family
-    protocol = [f"protocol {report.results[0].protocol.name}"] if len(report.results) == 1 else []
-    return ", ".join([report.request.predictions.name, task or family, f"{count:,} samples", *protocol])
 
 
 def _overlap_lines(found: Overlap) -> list[str]:

@@ -41,6 +41,8 @@ def test_options_are_a_promise() -> None:
     options = {
         "run": "model task split limit batch-size workers device precision num-beams seed output fresh mock",
         "train": "model task output init seed device set resume",
+        "score": "task references protocol family unit split allow-missing overlap bleurt format",
+        "compare": "metric task references protocol family unit split allow-missing changes seed format",
         "leaderboard": "results format",
     }
     for command, expected in options.items():
@@ -166,3 +168,83 @@ def test_a_broken_card_is_named_with_file_and_key(corpus: FakeCorpus, tmp_path: 
     assert done.returncode == 2
     assert f"{corpus.task_path}: family" in done.stderr
     assert f"{corpus.task_path}: foo: unknown key" in done.stderr
+
+
+PREDICTED = "id,hypothesis\nb,the dog runs in the park\na,the cat sits on a mat\n"
+REFERRED = "id,reference\na,the cat sits on the mat\nb,the dog runs in the park\n"
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> tuple[str, ...]:
+    """Arguments that name two files, in different orders."""
+    (tmp_path / "p.csv").write_text(PREDICTED)
+    (tmp_path / "r.csv").write_text(REFERRED)
+    return str(tmp_path / "p.csv"), "--references", str(tmp_path / "r.csv")
+
+
+def test_scoring_imports_nothing_heavy(texts: tuple[str, ...]) -> None:
+    code = LOOK.format(arguments=["score", *texts, "--task", "how2sign-slt"], heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"
+
+
+def test_scores_under_one_protocol_and_under_all(texts: tuple[str, ...]) -> None:
+    one = slbench("score", *texts, "--task", "how2sign-slt", "--protocol", "uni-sign", COLUMNS="80")
+    assert one.returncode == 0, one.stderr
+    for part in (
+        "samples, protocol uni-sign",
+        "BLEU-4",
+        "95 % interval",
+        "points",
+        "signature of BLEU-4: protocol:uni-sign|",
+    ):
+        assert part in one.stdout
+    every = slbench("score", *texts, "--task", "how2sign-slt", "--protocol", "all", COLUMNS="80")
+    table = every.stdout[: every.stdout.index("95 % interval")]
+    for name in ("slbench", "uni-sign", "ssvp-slt", "glofe", "how2sign-wicv", "sacrebleu", "rBLEU-4", "TER", "chrF2++"):
+        assert name in table
+    assert max(map(len, table.splitlines())) <= 80
+    assert "…" not in table
+    values = json.loads(slbench("score", *texts, "--task", "how2sign-slt", "--format", "json").stdout)
+    assert values["results"][0]["scores"][0]["name"] == "BLEU-4"
+
+
+def test_comparing_two_files(texts: tuple[str, ...], tmp_path: Path) -> None:
+    other = tmp_path / "q.csv"
+    other.write_text(REFERRED.replace("reference", "hypothesis"))
+    done = slbench("compare", texts[0], str(other), *texts[1:], "--task", "how2sign-slt", COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    for part in ("better in B", "the cat sits on a mat", "B - A", "p bootstrap", "A: ", "protocol: slbench"):
+        assert part in done.stdout
+    assert "worse in B" not in done.stdout
+    asked = slbench("compare", texts[0], str(other), *texts[1:], "--task", "how2sign-slt", "--format", "json")
+    assert json.loads(asked.stdout)["changes"]["gains"][0]["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (lambda p, r: p.write_text(""), ["p.csv: is empty"]),
+        (lambda p, r: r.write_text("id,reference\na,\nb,x\n"), ["reference", "a"]),
+        (lambda p, r: p.write_bytes(b"id,hypothesis\na,\xff\n"), ["p.csv:2: is not text in UTF-8"]),
+        (lambda p, r: p.write_text('{"id": "a", "hypothesis": "x"}\n{"id": \n'), ["p.csv:2: "]),
+        (lambda p, r: p.write_text("id,hypothesis\na,x\na,y\nb,z\n"), ["a"]),
+        (lambda p, r: p.unlink(), ["p.csv: cannot be read"]),
+    ],
+)
+def test_bad_files_are_one_message(texts: tuple[str, ...], tmp_path: Path, change, parts: list[str]) -> None:
+    change(tmp_path / "p.csv", tmp_path / "r.csv")
+    done = slbench("score", *texts, "--task", "how2sign-slt")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert all(part in done.stderr for part in parts)
+
+
+def test_protocols_are_listed() -> None:
+    table = slbench("list", "protocols", COLUMNS="80").stdout
+    assert max(map(len, table.splitlines())) <= 80
+    values = json.loads(slbench("list", "protocols", "--format", "json").stdout)
+    assert {value["name"] for value in values} >= {"slbench", "uni-sign", "phoenix-2014"}
+    assert all(value["source"] for value in values)
