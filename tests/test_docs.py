@@ -12,6 +12,7 @@ import pytest
 from slbench import catalog
 from slbench.data.store import prepare
 from slbench.errors import DataError
+from slbench.metrics.protocols import PROTOCOLS
 from slbench.records import RunRecord, parse_record
 
 TESTS = Path(__file__).parent
@@ -123,3 +124,21 @@ def test_the_pages_reader_says_how_to_get_the_corpus(tmp_path: Path, monkeypatch
     task = catalog.get_task("task.toml")
     with pytest.raises(DataError, match="there are no recordings; make them with: python make_recordings.py"):
         prepare(catalog.get_dataset(task.dataset, task))
+
+
+def test_score(tmp_path: Path) -> None:
+    """Every figure that the page shows is what its commands print."""
+    page = read_page("score.md")
+    printed = "\n".join(follow(page, tmp_path).values())
+    shown = [block["text"] for block in BLOCK.finditer(page.text) if not block["name"] and not block["language"]]
+    lines = {" ".join(line.split()) for line in printed.splitlines()}
+    expected = [" ".join(line.split()) for text in shown for line in text.splitlines()]
+    assert len(expected) > 12
+    signature, rows = expected[6], expected[:6] + expected[7:]
+    assert signature in printed
+    assert [row for row in rows if row not in lines] == []
+
+
+def test_score_names_every_protocol() -> None:
+    text = read_page("score.md").text
+    assert [protocol.name for protocol in PROTOCOLS if f"`{protocol.name}`" not in text] == []

@@ -70,7 +70,7 @@ def _columns(results: Sequence[Result]) -> dict[str, Score]:
 
 
 def _row_name(result: Result) -> str:
-    return f"{result.protocol.name}, without {result.without}" if result.without else result.protocol.name
+    return f"{result.protocol.name}, less {result.without}" if result.without else result.protocol.name
 
 
 def _interval(score: Score) -> str:
@@ -83,8 +83,8 @@ def _overlap_lines(found: Overlap) -> list[str]:
         "earlier among the references": (found.inside, found.inside_normalised),
     }
     return [
-        f"repeated {where}: {len(exact):,} of {len(found.ids):,} references ({found.share(exact):.2f} %) word for "
-        f"word, {len(normalised):,} ({found.share(normalised):.2f} %) but for case and punctuation"
+        f"repeated {where}: {len(exact):,} of {len(found.ids):,} references ({found.share(exact):.2f} %) exact, "
+        f"{len(normalised):,} ({found.share(normalised):.2f} %) normalised: case, punctuation and spaces aside"
         for where, (exact, normalised) in kinds.items()
     ]
 

@@ -40,7 +40,7 @@ class Result:
     protocol: Protocol
     scores: tuple[Score, ...]
     without: str = ""
-    """What was left out of the samples, if anything."""
+    """How many repeats were left out, and of which kind; empty if none."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,9 @@ def _subsets(matched: Matched, repeated: Overlap | None) -> Iterator[tuple[str, 
     if repeated is None:
         return
     answers = dict(zip(matched.ids, matched.answers, strict=True))
-    kinds = {f"{len(repeated.exact)} exact repeats": repeated.exact}
+    kinds = {f"{len(repeated.exact)} exact": repeated.exact}
     if len(repeated.normalised) > len(repeated.exact):
-        kinds[f"{len(repeated.normalised)} normalised repeats"] = repeated.normalised
+        kinds[f"{len(repeated.normalised)} normalised"] = repeated.normalised
     for without, repeats in kinds.items():
         rest = [answers[name] for name in repeated.rest(repeats)]
         if repeats and rest:

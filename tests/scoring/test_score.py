@@ -150,12 +150,12 @@ def test_overlap_scores_the_rest(tmp_path: Path, files) -> None:
     assert (report.overlap.exact, report.overlap.normalised) == (("a",), ("a", "b"))
     assert [(r.without, r.scores[0].samples) for r in report.results] == [
         ("", 3),
-        ("1 exact repeats", 2),
-        ("2 normalised repeats", 1),
+        ("1 exact", 2),
+        ("2 normalised", 1),
     ]
     alone = score(Request(*files({"c": wrong["c"]}, {"c": ENGLISH["c"]}), Asked(protocol="sacrebleu")))
     assert [s.value for s in report.results[2].scores] == pytest.approx([s.value for s in alone.results[0].scores])
-    assert any("1 of 3 references (33.33 %) word for word" in note for note in score_notes(report))
+    assert any("1 of 3 references (33.33 %) exact" in note for note in score_notes(report))
 
 
 def test_json_holds_everything(files) -> None:
