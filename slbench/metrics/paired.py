@@ -178,15 +178,15 @@ def _resampled_differences(metric: Metric, a: Statistics, b: Statistics, seed: i
 
 
 def _p_bootstrap(resampled: Statistics, observed: Statistics, samples: int) -> Statistics:
-    """(scores,), from differences (resamples, scores) on resampled corpora. NaN counts as large."""
+    """(scores,), from differences (resamples, scores) on resampled corpora. 1 where one of them is NaN."""
     sizes = np.abs(resampled)
-    counted = ~(sizes - sizes.mean(axis=0) <= np.abs(observed) + TIE)
+    counted = ~(sizes - sizes.mean(axis=0) <= np.abs(observed))
     alike = (sizes <= TIE).all(axis=0) | (samples == 1)
     return np.where(alike, 1.0, _share(counted))
 
 
 def _p_randomisation(metric: Metric, a: Statistics, b: Statistics, seed: int, observed: Statistics) -> Statistics:
-    """(scores,). NaN counts as large."""
+    """(scores,). A trial whose difference is NaN counts as large."""
     differences = np.concatenate(list(_swapped_differences(metric, a, b, seed)))
     return _share(~(np.abs(differences) < np.abs(observed) - TIE))
 
