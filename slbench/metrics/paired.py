@@ -32,7 +32,7 @@ class Comparison:
       0.05 in at most 5 % of experiments. sacrebleu counts only larger ones, so that identical systems differ there.
     - `p_bootstrap`: paired bootstrap (Koehn, EMNLP 2004) as sacrebleu computes it. The absolute differences on
       resampled corpora, less their mean, stand for what chance does; counted are those larger than the observed
-      difference. That is one tail of them: without a difference it is below 0.05 in about 10 % of experiments, so
+      difference. That is one tail of them: without a difference it is below 0.05 in 10 to 12 % of experiments, so
       prefer `p_randomisation`. Unlike sacrebleu's, which is then 1 / 1,001, it is 1 where no resampled corpus tells
       the systems apart, and on a single sample.
 
