@@ -15,7 +15,7 @@ TRIALS = 10_000
 TIE = 1e-9
 """Differences this close are equal: rounding must not decide whether a trial is as large as what was observed."""
 NUMBERS_AT_ONCE = 2**22
-"""The largest table that is held for the trials, 32 MB, bounds the memory."""
+"""In each table that is held for the trials (32 MB), so that their memory does not grow with the corpus."""
 WORD = 32
 """Bits that numpy draws at once: trials in multiples of it are the same however they are cut into tables."""
 
@@ -24,15 +24,15 @@ WORD = 32
 class Comparison:
     """One score of two systems on the same samples.
 
-    The systems differ by chance alone in a share `p` of such experiments, by two tests:
+    A p-value says how often a difference as large would arise if the two systems were equally good. There are two:
 
     - `p_randomisation`: approximate randomisation (Riezler and Maxwell, 2005), two-sided. In each of 10,000 trials a
       coin decides for every sample whether the two systems swap their answers; counted are the trials whose
       difference is at least as large as the observed one, either way. It is exact: without a difference it is below
-      0.05 in at most 5 % of experiments.
+      0.05 in at most 5 % of experiments. sacrebleu counts only larger ones, so that identical systems differ there.
     - `p_bootstrap`: paired bootstrap (Koehn, EMNLP 2004) as sacrebleu computes it. The absolute differences on
       resampled corpora, less their mean, stand for what chance does; counted are those larger than the observed
-      difference. That is one tail of them: without a difference it is below 0.05 in about 10 % of experiments, so
+      difference. That is one tail of them: without a difference it is below 0.05 in 10 to 12 % of experiments, so
       prefer `p_randomisation`. Unlike sacrebleu's, which is then 1 / 1,001, it is 1 where no resampled corpus tells
       the systems apart, and on a single sample.
 
@@ -65,7 +65,7 @@ class Change:
     hypothesis_a: str | None
     hypothesis_b: str | None
     a: float
-    """Score of the first system's answer as a corpus of its own; BLEU-4 is 0 where four words in a row never fit."""
+    """Score of the first system's answer as a corpus of its own; BLEU-4 is 0 below four words."""
     b: float
     influence: float
     """What the sample adds to the corpus difference b - a: half of what is lost when the systems swap this answer.
@@ -178,15 +178,15 @@ def _resampled_differences(metric: Metric, a: Statistics, b: Statistics, seed: i
 
 
 def _p_bootstrap(resampled: Statistics, observed: Statistics, samples: int) -> Statistics:
-    """(scores,), from differences (resamples, scores) on resampled corpora. NaN counts as large."""
+    """(scores,), from differences (resamples, scores) on resampled corpora. 1 where one of them is NaN."""
     sizes = np.abs(resampled)
-    counted = ~(sizes - sizes.mean(axis=0) <= np.abs(observed) + TIE)
+    counted = ~(sizes - sizes.mean(axis=0) <= np.abs(observed))
     alike = (sizes <= TIE).all(axis=0) | (samples == 1)
     return np.where(alike, 1.0, _share(counted))
 
 
 def _p_randomisation(metric: Metric, a: Statistics, b: Statistics, seed: int, observed: Statistics) -> Statistics:
-    """(scores,). NaN counts as large."""
+    """(scores,). A trial whose difference is NaN counts as large."""
     differences = np.concatenate(list(_swapped_differences(metric, a, b, seed)))
     return _share(~(np.abs(differences) < np.abs(observed) - TIE))
 
