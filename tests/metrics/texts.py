@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from slbench.metrics.base import Answer, resampled_totals
 
+WORDS = st.text("abCé你🤟.", min_size=1, max_size=4)
 TEXTS = st.text("abC é你🤟 .", max_size=14)
 CORPORA = st.lists(st.builds(Answer, TEXTS, TEXTS), min_size=1, max_size=12)
 RELEASED = Path(__file__).parents[2] / ".." / "shared" / "data" / "predictions" / "uni-sign"
