@@ -20,6 +20,7 @@ from slbench.metrics.rouge import RougeL
 from slbench.metrics.ter import Ter
 from slbench.metrics.text import (
     ASCII_COMMAS,
+    ASCII_UPPER,
     LOWER,
     NFKC,
     NO_FULL_STOPS,
@@ -104,7 +105,7 @@ _GLOFE = "github.com/HenryLittle/GloFE@0e82b50, train_how2_pose_DDP_inter_VN.py 
 _SACREBLEU = "sacrebleu's defaults, as its command line prints them"
 _OFFICIAL = (
     "the corpus's own preprocess.sh, on hypotheses only and one gloss a line, then sclite, as "
-    "github.com/VIPL-SLP/VAC_CSLR@71f3e03 and hulianyuyy/CorrNet@c5f903c run it"
+    "github.com/VIPL-SLP/VAC_CSLR@71f3e03 and hulianyuyy/CorrNet@c5f903c run it; they print one decimal"
 )
 _PORT = "github.com/neccam/slt@9058882, signjoey/phoenix_utils/phoenix_cleanup.py; SLRT and MSKA do the same"
 _NLA = "github.com/FangyunWei/SLRT@38a4f7b, NLA-SLR; test settings origin and 3x_pad differ in crops, not in scoring"
@@ -114,7 +115,7 @@ _FORMS: Steps = (NFKC,)
 _LETTERS: Steps = (NFKC, NO_SPACES)
 _SPACED: Steps = (SPACED,)
 _CLEAN_2014: Steps = (Step("phoenix-2014-sentence", clean_2014),)
-_CLEAN_2014_OFFICIAL: Steps = (Step("phoenix-2014-official", clean_2014_official),)
+_CLEAN_2014_OFFICIAL: Steps = (Step("phoenix-2014-official", clean_2014_official), ASCII_UPPER)
 _CLEAN_2014T: Steps = (Step("phoenix-2014t", clean_2014t),)
 
 _13A, _CHAR = Bleu("13a", ORDERS), Bleu("char", ORDERS)
@@ -145,7 +146,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     Protocol("uni-sign", "slt", "words", _RAW, _RAW, (_13A, _PYPI), _UNI_SIGN, bleurt=True),
     Protocol("uni-sign", "slt", "characters", (ASCII_COMMAS, SPACED), _SPACED, (_13A, _PYPI), _UNI_SIGN),
     Protocol("nla-slr", "islr", None, _RAW, _RAW, _accuracy(1, 5, 10), _NLA),
-    Protocol("phoenix-2014", "cslr", None, _RAW, _CLEAN_2014_OFFICIAL, (_SCLITE,), _OFFICIAL),
+    Protocol("phoenix-2014", "cslr", None, (ASCII_UPPER,), _CLEAN_2014_OFFICIAL, (_SCLITE,), _OFFICIAL),
     Protocol("phoenix-2014-both", "cslr", None, _CLEAN_2014, _CLEAN_2014, (_SCLITE,), _PORT),
     Protocol("phoenix-2014t", "cslr", None, _CLEAN_2014T, _CLEAN_2014T, (_SCLITE,), _PORT),
     Protocol("slt", "slt", "words", (LOWER,), (LOWER,), (_LINEAGE, _MSCOCO, Chrf()), _SLT),

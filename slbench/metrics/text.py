@@ -1,5 +1,6 @@
 """Changes to texts before they are scored, each with the name that signatures give it."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ def named(steps: Sequence[Step]) -> str:
 NFKC = Step("nfkc", lambda text: unicodedata.normalize("NFKC", text))
 """Compatibility forms are one: full-width `？` and `?`, ligatures, half-width kana."""
 LOWER = Step("lower", str.lower)
+ASCII_UPPER = Step("ascii-upper", lambda text: re.sub("[a-z]+", lambda letters: letters[0].upper(), text))
+"""As sclite compares words unless it is told otherwise: case does not count, except beyond ASCII."""
 SPACED = Step("characters", lambda text: " ".join(text.replace(" ", "").replace("\n", "")))
 """One space between all characters; those that were there, and line ends, are gone."""
 NO_SPACES = Step("no-spaces", lambda text: "".join(text.split()))

@@ -182,6 +182,7 @@ def test_phoenix_protocols_clean_one_side_or_both() -> None:
     assert values("phoenix-2014-both", [answer], "cslr")["WER"] == 0
     assert values("phoenix-2014t", [answer], "cslr")["WER"] == 0
     assert values("uni-sign", [answer], "cslr")["WER"] == pytest.approx(200 / 3)
+    assert values("phoenix-2014", [Answer("Regen NORD", "regen nord")], "cslr")["WER"] == 0  # sclite ignores case
     assert values("phoenix-2014", [Answer("REGEN NORD", "REGEN loc-NORD cl-NORD")], "cslr")["WER-ins"] == 50
 
 
