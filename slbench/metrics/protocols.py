@@ -119,8 +119,8 @@ _CLEAN_2014_OFFICIAL: Steps = (Step("phoenix-2014-official", clean_2014_official
 _CLEAN_2014T: Steps = (Step("phoenix-2014t", clean_2014t),)
 
 _13A, _CHAR = Bleu("13a", ORDERS), Bleu("char", ORDERS)
-_LINEAGE = Bleu("none", ORDERS, smoothing="floor", effective_order=True)
-"""raw_corpus_bleu, of the sacrebleu that neccam/slt and SLRT carry."""
+_LINEAGE = Bleu("none", ORDERS, smoothing="none", effective_order=True)
+"""raw_corpus_bleu of the sacrebleu 1.4 that neccam/slt and SLRT carry: its floor is 0, so nothing is smoothed."""
 _UNSMOOTHED = Bleu("none", ORDERS, smoothing="none")
 _EDITS, _SCLITE = ErrorRate("words"), ErrorRate("words", costs="3-3-4")
 _PYPI, _MSCOCO, _TF = RougeL("rouge"), RougeL("mscoco"), RougeL("tf_seq2seq")
