@@ -8,16 +8,14 @@ import re
 import shutil
 import subprocess
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import shared
 
 from slbench.metrics import phoenix
 from slbench.metrics.phoenix import Rule, clean_2014, clean_2014_official, clean_2014t
-
-SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "corpora" / "phoenix14"
 
 LETTERS = [
     (r"^([A-Z]) ([A-Z][+ ])", "E Z BERG THUERINGEN WALD", "E+Z BERG THUERINGEN WALD"),
@@ -232,9 +230,7 @@ def test_made_up_sentences_as_by_sed_and_perl(sentences: list[str]) -> None:
 @official
 @pytest.mark.parametrize("split", ["train", "dev", "test"])
 def test_real_lines_as_by_sed_and_perl(split: str) -> None:
-    file = SHARED / f"phoenix2014-groundtruth-{split}.stm"
-    if not file.exists():
-        pytest.skip(f"needs {file.name} in a folder shared/data/corpora/phoenix14 beside the repository")
+    file = shared(f"corpora/phoenix14/phoenix2014-groundtruth-{split}.stm")
     sentences = [line.split(maxsplit=5)[5].strip() for line in file.read_text().splitlines()]
     assert [clean_2014_official(s) for s in sentences] == official_answers(sentences)
     assert [clean_2014(s) for s in sentences] == ported_answers(sentences)

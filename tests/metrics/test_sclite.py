@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import shared
 
 from slbench.metrics.alignment import weighted_edits
 
-SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "corpora"
 PACKAGED = Path("/usr/lib/sctk/bin/sclite")
 SCLITE = shutil.which("sclite") or (str(PACKAGED) if PACKAGED.exists() else None)
 pytestmark = pytest.mark.skipif(SCLITE is None, reason="sclite is not installed (Debian: apt install sctk)")
@@ -79,9 +79,7 @@ def check(folder: Path, pairs: Pairs) -> None:
 
 @pytest.mark.parametrize("name", STMS)
 def test_corrupted_references_of_corpora(tmp_path: Path, name: str) -> None:
-    if not (SHARED / name).exists():
-        pytest.skip(f"needs the corpus file {name} in a folder shared/data/corpora beside the repository")
-    references = [line.split()[5:] for line in (SHARED / name).read_text().splitlines()]
+    references = [line.split()[5:] for line in shared(f"corpora/{name}").read_text().splitlines()]
     vocabulary = sorted({gloss for reference in references for gloss in reference})
     for seed in range(2):
         chance = random.Random(seed)

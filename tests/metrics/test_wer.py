@@ -1,12 +1,12 @@
 import importlib.metadata
 from functools import cache
-from pathlib import Path
 
 import jiwer
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import shared
 
 from slbench.metrics.base import Answer, resampled_totals, scores
 from slbench.metrics.wer import ErrorRate
@@ -16,7 +16,6 @@ CHARACTERS = ErrorRate("characters")
 WEIGHTED = ErrorRate("words", "3-3-4")
 WEIGHTED_CHARACTERS = ErrorRate("characters", "3-3-4")
 METRICS = [WORDS, CHARACTERS, WEIGHTED, WEIGHTED_CHARACTERS]
-SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "predictions"
 SENTENCES = st.lists(st.sampled_from(["A", "B", "b", "HAUS", "ß", "é", "你好", "🤟"]), max_size=6).map(" ".join)
 TEXTS = st.text("aB é你 ", max_size=8)
 CORPORA = st.lists(st.builds(Answer, SENTENCES, SENTENCES), min_size=1, max_size=12)
@@ -162,10 +161,7 @@ def test_weighted_figures_by_hand() -> None:
 
 
 def shared_lines(name: str) -> list[str]:
-    file = SHARED / name
-    if not file.exists():
-        pytest.skip(f"needs {name} in a folder shared/data/predictions beside the repository")
-    return file.read_text().splitlines()
+    return shared(f"predictions/{name}").read_text().splitlines()
 
 
 @pytest.mark.parametrize(

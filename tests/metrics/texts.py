@@ -1,17 +1,14 @@
 """Corpora for tests of metrics on text, and what most of those tests do with a metric."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 from hypothesis import strategies as st
+from shared import shared
 
 from slbench.metrics.base import Answer, resampled_totals
 
 WORDS = st.text("abCé你🤟.", min_size=1, max_size=4)
 TEXTS = st.text("abC é你🤟 .", max_size=14)
 CORPORA = st.lists(st.builds(Answer, TEXTS, TEXTS), min_size=1, max_size=12)
-RELEASED = Path(__file__).parents[2] / ".." / "shared" / "data" / "predictions" / "uni-sign"
 
 
 def split(answers) -> tuple[list[str], list[list[str]]]:
@@ -45,11 +42,9 @@ def drawn_corpora(metric, answers, seed: int, draws: int):
 
 def released(name: str) -> list[Answer]:
     """Uni-Sign's released outputs and references of one split; the test is skipped where they are not."""
-    if not RELEASED.is_dir():
-        pytest.skip(f"needs Uni-Sign's released predictions in {RELEASED}")
 
     def lines(end: str, key: str) -> list[str]:
-        text = (RELEASED / f"{name}.{end}.txt").read_text("utf-8")
+        text = shared(f"predictions/uni-sign/{name}.{end}.txt").read_text("utf-8")
         return [line.split(f", {key}: ", 1)[1] for line in text.removesuffix("\n").split("\n")]
 
     pairs = zip(lines("refs", "ground-truth"), lines("pres", "prediction"), strict=True)

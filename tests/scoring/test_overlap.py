@@ -1,24 +1,20 @@
 import gzip
 import pickle
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import shared
 
 from slbench.errors import DataError
 from slbench.scoring.overlap import normalised, overlap
 
-CORPORA = Path(__file__).parents[2] / ".." / "shared" / "data" / "corpora"
 TEXTS = st.text("aAäß .!ａ\u0301\u200b你，", max_size=4)
 
 
 def labels(corpus: str, split: str) -> dict[str, str]:
-    path = CORPORA / corpus / f"labels.{split}"
-    if not path.exists():
-        pytest.skip(f"the label files of {corpus} are not here")
-    with gzip.open(path, "rb") as file:
+    with gzip.open(shared(f"corpora/{corpus}/labels.{split}"), "rb") as file:
         return {id_: sample["text"] for id_, sample in pickle.load(file).items()}
 
 

@@ -1,20 +1,16 @@
 """Files of other labs, where they are: a folder `shared/data` beside the repository, never in it."""
 
-from pathlib import Path
-
 import jiwer
 import pytest
 import sacrebleu
+from shared import FOLDER
 
 from slbench.errors import DataError
 from slbench.scoring.files import read_predictions, read_references
 from slbench.scoring.matching import Matched, match
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
-PREDICTIONS, CORPORA = DATA / "predictions", DATA / "corpora"
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="other labs' files are not in shared/data beside the repository"
-)
+PREDICTIONS, CORPORA = FOLDER / "predictions", FOLDER / "corpora"
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs a folder shared/data beside the repository")
 
 
 def released(name: str) -> Matched:
