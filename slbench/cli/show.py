@@ -34,4 +34,6 @@ def _data(dataset: "DatasetCard") -> str:
     splits = prepared_splits(dataset)
     if splits:
         return f"{', '.join(splits)} prepared in {folder_of(dataset)}"
+    if dataset.reader is None:
+        return f"slbench cannot read it yet, only score predictions on it; get it with: {dataset.obtain}"
     return f"not prepared yet (the first run does it); get it with: {dataset.obtain}"

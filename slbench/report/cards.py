@@ -27,10 +27,15 @@ def is_composed(card: TaskCard | DatasetCard) -> bool | None:
     A list of tasks must not end at one faulty dataset card, so None says that a task's cannot be read;
     `slbench list datasets` and `slbench show` say why.
     """
+    dataset = _dataset(card)
+    return None if dataset is None else dataset.composed
+
+
+def _dataset(card: TaskCard | DatasetCard) -> DatasetCard | None:
     if isinstance(card, DatasetCard):
-        return card.composed
+        return card
     try:
-        return catalog.get_dataset(card.dataset, card).composed
+        return catalog.get_dataset(card.dataset, card)
     except CardError:
         return None
 
@@ -55,13 +60,18 @@ def _row(card: Card) -> dict[str, str]:
             about = {"splits": ", ".join(f"{name} {clips:,}" for name, clips in card.splits.items())}
         case _:
             about = {}
-    return {"name": card.name, **about, "title": f"{_composed_note(card)}{card.title}"}
+    return {"name": card.name, **about, "title": f"{_note(card)}{card.title}"}
 
 
-def _composed_note(card: Card) -> str:
+def _note(card: Card) -> str:
+    """What a reader of a list must know before the title."""
     if not isinstance(card, TaskCard | DatasetCard):
         return ""
-    return {True: f"{COMPOSED}: ", False: "", None: "(dataset card cannot be read) "}[is_composed(card)]
+    dataset = _dataset(card)
+    if dataset is None:
+        return "(dataset card cannot be read) "
+    scored = "" if dataset.reader else "(scored only) "
+    return f"{scored}{COMPOSED}: " if dataset.composed else scored
 
 
 def detail_table(card: Card, extra: dict[str, str]) -> Table:
