@@ -18,10 +18,17 @@ from collections.abc import Sequence
 
 def near(name: str, known: Sequence[str]) -> str:
     """How a message about an unknown name ends: what is near, or else all that is known."""
-    similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    folded = {one.casefold(): one for one in known}
+    similar = difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)
     if similar:
-        return f"; did you mean {' or '.join(similar)}?"
+        return f"; did you mean {' or '.join(folded[one] for one in similar)}?"
     return f"; known: {', '.join(known)}" if known else ""
+
+
+def some(names: Sequence[str], shown: int = 10) -> str:
+    """The first names, and how many more there are."""
+    more = f", ... and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 class SlbenchError(Exception):

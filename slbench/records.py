@@ -6,6 +6,7 @@ field changes its meaning or is removed.
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -109,7 +110,7 @@ class ScoreStamp(Frozen):
     better: Better = "higher"
     """Which of two values is the better one."""
     unit: Unit = "%"
-    """Shares and error rates are in percent, an error rate may exceed 100; others are in points from 0 to 100."""
+    """Shares and error rates are in percent, an error rate may exceed 100; others are in points, 100 the best."""
     parts: dict[str, float] = Field(default_factory=dict)
     """What the value was made of: counts, precisions, lengths."""
 
@@ -206,6 +207,18 @@ def parse_predictions(text: str, place: str) -> list[Prediction]:
         except ValidationError as error:
             raise OutputError(f"{place}:{number}: is not a prediction: {error.errors()[0]['msg']}") from error
     return predictions
+
+
+def read_record(path: Path) -> RunRecord:
+    """A record from its file.
+
+    Raises:
+        OutputError: it cannot be read or is none.
+    """
+    try:
+        return parse_record(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutputError(f"{path}: cannot be read as a run record ({error}); remove it or run again") from error
 
 
 def parse_record(text: str, place: str) -> RunRecord:

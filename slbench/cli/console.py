@@ -5,9 +5,13 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @cache
@@ -20,6 +24,13 @@ def out() -> Console:
 def errors() -> Console:
     """Progress, notices and failures."""
     return Console(stderr=True, markup=False, highlight=False)
+
+
+def show(table: "Table") -> None:
+    """Print a table whose figures and names are whole: it is rather wider than the terminal, or the 80 of a pipe."""
+    from slbench.report.tables import narrowest
+
+    Console(markup=False, highlight=False, width=max(out().width, narrowest(table))).print(table)
 
 
 def status(text: str) -> AbstractContextManager[object]:

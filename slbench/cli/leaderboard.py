@@ -22,7 +22,7 @@ def leaderboard(
     ] = Format.table,
 ) -> None:
     """Rank the complete runs of every task; what is left out is named on stderr, with the reason."""
-    from slbench.cli.console import errors, out
+    from slbench.cli.console import errors, show
     from slbench.report.leaderboard import board_json, board_markdown, board_tables, read_board
 
     board = read_board(results)
@@ -31,7 +31,7 @@ def leaderboard(
     match output_format:
         case Format.table:
             for table in board_tables(board):
-                out().print(table)
+                show(table)
         case Format.markdown:
             typer.echo(board_markdown(board), nl=False)
         case Format.json:

@@ -39,7 +39,7 @@ def list_cards(
 
     from slbench import catalog
     from slbench.cards import Card, DatasetCard, ModelCard, TaskCard
-    from slbench.cli.console import errors, out
+    from slbench.cli.console import errors, show
     from slbench.errors import CardError
     from slbench.report.cards import card_values
 
@@ -60,19 +60,19 @@ def list_cards(
         typer.echo(json.dumps(values, indent=1, ensure_ascii=False))
     else:
         for table in _tables(cards):
-            out().print(table)
+            show(table)
     for fault in faults:
         errors().print(fault, style="yellow", soft_wrap=True)
 
 
 def _list_protocols(output_format: Format) -> None:
-    from slbench.cli.console import out
+    from slbench.cli.console import show
     from slbench.report.protocols import protocol_table, protocols_json
 
     if output_format is Format.json:
         typer.echo(protocols_json())
     else:
-        out().print(protocol_table())
+        show(protocol_table())
 
 
 def _tables(cards: "list[tuple[str | None, Card]]") -> "Iterator[Table]":

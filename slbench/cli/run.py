@@ -28,7 +28,7 @@ def run(
     ] = False,
 ) -> None:
     """Run a model on a task: predictions, scores with confidence intervals, and a record of how they were made."""
-    from slbench.cli.console import errors, out, quiet_libraries, status, stoppable
+    from slbench.cli.console import errors, out, quiet_libraries, show, status, stoppable
     from slbench.cli.progress import clip_progress
 
     quiet_libraries()
@@ -50,7 +50,7 @@ def run(
     if earlier is not None:
         same = "the same" if earlier == record.predictions_sha256 else "OTHER"
         errors().print(f"replaced an earlier run; it had {same} predictions")
-    out().print(run_table(record))
+    show(run_table(record))
     out().print(f"record       {planned.record_path}\npredictions  {planned.predictions_path}", soft_wrap=True)
     if record.failed:
         for message in record.failed.values():

@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from slbench.cli.listing import Format
+
 if TYPE_CHECKING:
     from slbench.scoring.plan import Asked
-
-
-class Format(StrEnum):
-    """How the scores are written."""
-
-    table = "table"
-    json = "json"
 
 
 class FamilyOption(StrEnum):
@@ -37,10 +32,16 @@ Predictions = Annotated[
 ]
 Task = Annotated[str | None, typer.Option(help="Task card: says family, unit and protocols.")]
 References = Annotated[Path | None, typer.Option(help="In any of these formats, or STM; else those in PREDICTIONS.")]
-ProtocolName = Annotated[str | None, typer.Option(help="A protocol, or `all`; by default the task's own.")]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(help="A protocol, or `all`; by default the task's. Without a task, --family may be needed."),
+]
 FamilyName = Annotated[FamilyOption | None, typer.Option("--family", help="Where neither task nor protocol says it.")]
 UnitName = Annotated[UnitOption | None, typer.Option("--unit", help="Tokens of a text; by default as it is written.")]
-Split = Annotated[str, typer.Option(help="Split of the task.")]
+Split = Annotated[str | None, typer.Option(help="Split of the task; by default test, or that of the run.")]
+BleurtWeights = Annotated[
+    str | None, typer.Option("--bleurt", metavar="FOLDER", help="BLEURT-20's weights, a folder or a name on the hub.")
+]
 AllowMissing = Annotated[bool, typer.Option("--allow-missing", help="Score what is there; never for a leaderboard.")]
 
 
@@ -51,36 +52,38 @@ def score(
     protocol: ProtocolName = None,
     family: FamilyName = None,
     unit: UnitName = None,
-    split: Split = "test",
+    split: Split = None,
     allow_missing: AllowMissing = False,
     overlap: Annotated[
         Path | None, typer.Option(metavar="TRAIN", help="Training texts: score also without those repeated in them.")
     ] = None,
-    bleurt: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="BLEURT-20's weights, a folder or a name on the hub.")
-    ] = None,
+    bleurt: BleurtWeights = None,
     output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
         Format.table
     ),
 ) -> None:
     """Score a file of predictions exactly as a published protocol does, or under all of them."""
-    from slbench.cli.console import out
+    from slbench.cli.console import out, quiet_libraries, show, status
     from slbench.report.scores import score_json, score_notes, score_table, score_title
-    from slbench.scoring.score import Request
+    from slbench.scoring.load import Request
     from slbench.scoring.score import score as scored
 
-    asked = asked_of(task, protocol, family, unit)
-    report = scored(Request(predictions, references, asked, split, allow_missing, bleurt, overlap))
+    asked = asked_of(task, protocol, family, unit, split)
+    quiet_libraries()
+    with status("scoring"):
+        report = scored(Request(predictions, references, asked, allow_missing, bleurt, overlap))
     if output_format is Format.json:
         typer.echo(score_json(report))
     else:
         out().print(score_title(report), style="bold", soft_wrap=True)
-        out().print(score_table(report))
+        show(score_table(report))
         out().print("\n".join(score_notes(report)), soft_wrap=True)
 
 
-def asked_of(task: str | None, protocol: str | None, family: FamilyOption | None, unit: UnitOption | None) -> "Asked":
+def asked_of(
+    task: str | None, protocol: str | None, family: FamilyOption | None, unit: UnitOption | None, split: str | None
+) -> "Asked":
     """What decides how a file is scored, as far as it was given."""
     from slbench.scoring.plan import Asked
 
-    return Asked(task, protocol, family.value if family else None, unit.value if unit else None)
+    return Asked(task, protocol, family.value if family else None, unit.value if unit else None, split)

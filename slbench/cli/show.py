@@ -14,7 +14,7 @@ def show(
     """Show a card: everything on it, where it is, whether its data is prepared and where to get it."""
     from slbench import catalog
     from slbench.cards import DatasetCard, TaskCard
-    from slbench.cli.console import out
+    from slbench.cli.console import show as shown
     from slbench.report.cards import detail_table
 
     card = catalog.find(name)
@@ -25,7 +25,7 @@ def show(
     if isinstance(card, TaskCard | DatasetCard):
         dataset = card if isinstance(card, DatasetCard) else catalog.get_dataset(card.dataset, card)
         extra["data"] = _data(dataset)
-    out().print(detail_table(card, extra))
+    shown(detail_table(card, extra))
 
 
 def _data(dataset: "DatasetCard") -> str:

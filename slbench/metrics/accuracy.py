@@ -78,10 +78,14 @@ class ClassAccuracy:
 
 
 def can_rank(metric: Metric, answers: Sequence[Answer]) -> bool:
-    """Whether the answers have rankings that are long enough for an accuracy at top k; other metrics need none."""
+    """Whether every answer has a ranking that is long enough for an accuracy at top k; other metrics need none.
+
+    Failed clips need none either: they are wrong at any k.
+    """
     if not isinstance(metric, InstanceAccuracy | ClassAccuracy) or metric.top == 1:
         return True
-    return max((len(answer.ranking) for answer in answers), default=0) >= metric.top
+    lengths = [len(answer.ranking) for answer in answers if answer.hypothesis is not None]
+    return min(lengths, default=0) >= metric.top
 
 
 def _matching(top: int) -> str:

@@ -25,9 +25,9 @@ class Bleu:
 
     Settings of others (orders 1 to 4 in all):
         sacrebleu's default: `Bleu("13a")`.
-        `raw_corpus_bleu` (neccam/slt and what grew from it): `Bleu("none", smoothing="floor", effective_order=True)`;
-            the copies of sacrebleu 1.4 in those repositories have a floor of 0, that of sacrebleu 2 is 0.1, which
-            matters only where an order has no right n-gram at all.
+        `raw_corpus_bleu` of neccam/slt and what grew from it:
+            `Bleu("none", smoothing="floor", floor=0.0, effective_order=True)`. That floor is of their copies of
+            sacrebleu 1.4; sacrebleu 2 has 0.1, which matters only where an order has no right n-gram at all.
         coco-caption and nlg-eval: `Bleu("none", smoothing="none")`. Their constants (1e-15 above, 1e-9 below the
             fraction) move the value by less than 1e-6 points on any corpus with a right n-gram of every order. Where
             this gives 0, they give up to 0.02 points if no 4-gram is right, and 3.2 if the answers have none at all.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slbench.errors import ModelError
+from slbench.errors import ModelError, some
 from slbench.files import file_digest
 from slbench.metrics.base import Answer, Better, Statistics, Unit
 
@@ -23,8 +23,6 @@ REMEDY = (
     f"BLEURT needs a folder with config.json, {PIECES} and {' or '.join(WEIGHTS)}, as "
     "`hf download lucadiliello/BLEURT-20 --local-dir FOLDER` makes one"
 )
-LISTED = 10
-"""Names of weights that an error message spells out."""
 
 
 class Sizes(BaseModel):
@@ -62,22 +60,24 @@ class Bleurt:
     better: Better = "higher"
     unit: Unit = "points"
 
-    def __init__(self, source: str | Path, *, batch_size: int = 32, device: str = "cpu") -> None:
+    def __init__(self, source: str | Path, *, batch_size: int = 32) -> None:
         """Load a model.
 
         Args:
             source: a folder, or a name on the Hugging Face hub.
             batch_size: pairs of sentences at once.
-            device: as torch names it.
 
         Raises:
             ModelError: it is not there and cannot be fetched, or is not a BLEURT-20.
         """
+        from torch.cuda import is_available
+
         sizes = _read_sizes(_find(source, "config.json"))
         weights = _find(source, *WEIGHTS)
-        self.batch_size, self.device, self.longest = batch_size, device, sizes.max_position_embeddings
+        self.batch_size, self.longest = batch_size, sizes.max_position_embeddings
+        self.device = "cuda" if is_available() else "cpu"
         self.pieces = _read_pieces(_find(source, PIECES), sizes)
-        self.network = _read_network(weights, sizes).to(device)
+        self.network = _read_network(weights, sizes).to(self.device)
         libraries = "|".join(f"{name}:{version(name)}" for name in ("transformers", "torch", "sentencepiece"))
         rules = f"layers:{sizes.num_hidden_layers}|act:{sizes.hidden_act}|tokens:{self.longest}|failed:empty"
         self.signatures = {"BLEURT": f"bleurt:20|weights:{file_digest(weights)[:8]}|{rules}|{libraries}"}
@@ -225,9 +225,4 @@ def _misfits(expected: Mapping[str, "Tensor"], found: Mapping[str, "Tensor"]) ->
             if found[name].shape != expected[name].shape
         ],
     }
-    return [f"{fault}: {_listed(sorted(names))}" for fault, names in lists.items() if names]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    return [f"{fault}: {some(sorted(names))}" for fault, names in lists.items() if names]

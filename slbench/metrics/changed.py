@@ -26,6 +26,10 @@ class Changed:
         kept = np.array([answer is not None for answer in seen], np.float64)
         return found * kept[:, None]
 
+    def left_out(self, answers: Sequence[Answer]) -> int:
+        """How many answers add nothing."""
+        return sum(self.change(answer) is None for answer in answers)
+
     def reduce(self, totals: Statistics) -> Statistics:
         """As the metric does."""
         return self.metric.reduce(totals)

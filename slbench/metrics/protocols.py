@@ -21,9 +21,9 @@ from slbench.metrics.ter import Ter
 from slbench.metrics.text import (
     ASCII_COMMAS,
     ASCII_UPPER,
+    GLOFE_WORDS,
     LOWER,
     NFKC,
-    NO_FULL_STOPS,
     NO_SPACES,
     SPACED,
     Step,
@@ -71,6 +71,11 @@ class Protocol:
         ranking = tuple(changed(gloss, self.hypotheses) for gloss in answer.ranking)
         return Answer(changed(answer.reference, self.references), hypothesis, ranking)
 
+    def left_out(self, answers: Sequence[Answer]) -> int:
+        """Most answers that one of its metrics leaves out."""
+        seen = [self.normalised(answer) for answer in answers]
+        return max((metric.left_out(seen) for metric in self.metrics if isinstance(metric, Changed)), default=0)
+
     def computable(self, answers: Sequence[Answer]) -> list[Metric]:
         """Its metrics without those that need a longer ranking than the answers have."""
         return [metric for metric in self.metrics if can_rank(metric, answers)]
@@ -84,11 +89,12 @@ def _spaced(answer: Answer) -> Answer:
     return Answer(SPACED.apply(answer.reference), SPACED.apply(answer.hypothesis or ""))
 
 
-_OURS = (
-    "slbench: compatibility forms are one on both sides, since whether a tokenizer writes full-width or ASCII "
-    "punctuation is worth 3 BLEU on CSL-Daily and says nothing about signing; errors cost one each, so that WER is "
-    "the smallest share of errors there is"
-)
+_OURS = {
+    "islr": "slbench: compatibility forms are one on both sides",
+    "cslr": "slbench: compatibility forms are one on both sides; errors cost one each, so WER is the smallest there is",
+    "slt": "slbench: compatibility forms are one on both sides, since whether a tokenizer writes full-width or ASCII "
+    "punctuation is worth 3 BLEU on CSL-Daily and says nothing about signing",
+}
 _UNI_SIGN = "github.com/ZechengLi19/Uni-Sign@2c9028f, fine_tuning.py and SLRT_metrics.py"
 _SLT = "github.com/neccam/slt@9058882, signjoey/metrics.py"
 _SLRT = "github.com/FangyunWei/SLRT@38a4f7b, TwoStreamNetwork/utils; github.com/sutwangyan/MSKA@e7d5610 does the same"
@@ -114,12 +120,12 @@ _RAW: Steps = ()
 _FORMS: Steps = (NFKC,)
 _LETTERS: Steps = (NFKC, NO_SPACES)
 _SPACED: Steps = (SPACED,)
-_CLEAN_2014: Steps = (Step("phoenix-2014-sentence", clean_2014),)
-_CLEAN_2014_OFFICIAL: Steps = (Step("phoenix-2014-official", clean_2014_official), ASCII_UPPER)
-_CLEAN_2014T: Steps = (Step("phoenix-2014t", clean_2014t),)
+_CLEAN_2014: Steps = (Step("p14-sentence", clean_2014),)
+_CLEAN_2014_OFFICIAL: Steps = (Step("p14-official", clean_2014_official), ASCII_UPPER)
+_CLEAN_2014T: Steps = (Step("p14t", clean_2014t),)
 
 _13A, _CHAR = Bleu("13a", ORDERS), Bleu("char", ORDERS)
-_LINEAGE = Bleu("none", ORDERS, smoothing="none", effective_order=True)
+_LINEAGE = Bleu("none", ORDERS, smoothing="floor", floor=0.0, effective_order=True)
 """raw_corpus_bleu of the sacrebleu 1.4 that neccam/slt and SLRT carry: its floor is 0, so nothing is smoothed."""
 _UNSMOOTHED = Bleu("none", ORDERS, smoothing="none")
 _EDITS, _SCLITE = ErrorRate("words"), ErrorRate("words", costs="3-3-4")
@@ -134,12 +140,12 @@ _WICV = (
 
 PROTOCOLS: tuple[Protocol, ...] = (
     # name, family, unit, references, hypotheses, metrics, source
-    Protocol("slbench", "islr", None, _FORMS, _FORMS, _accuracy(1, 5, 10), _OURS),
-    Protocol("slbench", "cslr", None, _FORMS, _FORMS, (_EDITS,), _OURS),
-    Protocol("slbench", "slt", "words", _FORMS, _FORMS, (_13A, Chrf(word_order=2), _GOOGLE), _OURS, bleurt=True),
+    Protocol("slbench", "islr", None, _FORMS, _FORMS, _accuracy(1, 5, 10), _OURS["islr"]),
+    Protocol("slbench", "cslr", None, _FORMS, _FORMS, (_EDITS,), _OURS["cslr"]),
+    Protocol("slbench", "slt", "words", _FORMS, _FORMS, (_13A, Chrf(word_order=2), _GOOGLE), _OURS["slt"], bleurt=True),
     Protocol(
         "slbench", "slt", "characters", _LETTERS, _LETTERS,
-        (_CHAR, Chrf(), Changed(_GOOGLE, _spaced, "token:character"), ErrorRate("characters")), _OURS,
+        (_CHAR, Chrf(), Changed(_GOOGLE, _spaced, "token:character"), ErrorRate("characters")), _OURS["slt"],
     ),
     Protocol("uni-sign", "islr", None, _RAW, _RAW, _accuracy(1), _UNI_SIGN),
     Protocol("uni-sign", "cslr", None, _RAW, _RAW, (_SCLITE,), _UNI_SIGN),
@@ -156,7 +162,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     Protocol("gfslt", "slt", "characters", _SPACED, _SPACED, _NLG_EVAL, _GFSLT),
     Protocol("sltunet", "slt", "characters", _SPACED, _SPACED, (_13A, _MSCOCO), _SLTUNET),
     Protocol("ssvp-slt", "slt", "words", _RAW, _RAW, (_13A, _GOOGLE_ASCII), _SSVP, bleurt=True),
-    Protocol("glofe", "slt", "words", (LOWER, NO_FULL_STOPS), (NO_FULL_STOPS,), (_UNSMOOTHED,), _GLOFE, bleurt=True),
+    Protocol("glofe", "slt", "words", (LOWER, GLOFE_WORDS), (GLOFE_WORDS,), (_UNSMOOTHED,), _GLOFE, bleurt=True),
     Protocol("how2sign-wicv", "slt", "words", _RAW, _RAW, _WICV, SOURCE),
     Protocol("sacrebleu", "slt", "words", _RAW, _RAW, (_13A, Chrf(), Ter()), _SACREBLEU),
 )  # fmt: skip

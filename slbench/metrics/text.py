@@ -39,7 +39,16 @@ SPACED = Step("characters", lambda text: " ".join(text.replace(" ", "").replace(
 """One space between all characters; those that were there, and line ends, are gone."""
 NO_SPACES = Step("no-spaces", lambda text: "".join(text.split()))
 """For text whose unit is the character: no white space, of any kind."""
-ASCII_COMMAS = Step("ascii-comma-question", lambda text: text.replace("，", ",").replace("？", "?"))
+ASCII_COMMAS = Step("comma-question", lambda text: text.replace("，", ",").replace("？", "?"))
 """Two of the full-width marks, and only they."""
-NO_FULL_STOPS = Step("no-full-stops", lambda text: " ".join(text.replace(".", "").split()))
-"""Every `.` is gone, inside numbers too, and spaces are single."""
+EMPTY_WORD = "␀"
+
+
+def _glofe_words(text: str) -> str:
+    """Without full stops, split at single spaces, so that a text which ends in ` .` has an empty last word."""
+    words = re.sub("[ \n]+", " ", text.strip().replace(".", "")).split(" ")
+    return " ".join(word or EMPTY_WORD for word in words)
+
+
+GLOFE_WORDS = Step("glofe-words", _glofe_words)
+"""Every `.` is gone, inside numbers too; where that leaves a space at an end, or nothing, there is an empty word."""

@@ -7,13 +7,11 @@ from dataclasses import asdict
 from rich.table import Table
 
 from slbench.metrics.paired import Change
-from slbench.report.tables import simple_table
+from slbench.report.tables import COMPOSED, simple_table
 from slbench.scoring.compare import FileComparison
 
-HEADINGS = ("score", "A", "B", "B - A", "95 % interval", "p", "p bootstrap")
-EXPLAINED = (
-    "p: paired approximate randomisation, two-sided; p bootstrap: paired bootstrap, as sacrebleu computes it.",
-)
+HEADINGS = ("protocol", "score", "A", "B", "B - A", "95 % interval", "p", "p bootstrap")
+EXPLAINED = "p: paired approximate randomisation, two-sided; p bootstrap: paired bootstrap, as sacrebleu computes it"
 
 
 def comparison_tables(found: FileComparison) -> Iterator[Table]:
@@ -26,14 +24,14 @@ def comparison_tables(found: FileComparison) -> Iterator[Table]:
 
 
 def _scores(found: FileComparison) -> Table:
-    count = len(found.a.matched.answers)
-    table = simple_table(f"{count:,} samples", HEADINGS, numbers=HEADINGS[1:])
+    composed = [COMPOSED] if found.a.plan.composed else []
+    count = found.compared[0].comparisons[0].samples
+    table = simple_table(", ".join([f"{count:,} samples", *composed]), HEADINGS, numbers=HEADINGS[2:])
     for compared in found.compared:
         for one in compared.comparisons:
-            name = one.name if len(found.compared) == 1 else f"{compared.protocol.name} {one.name}"
             arrow = " ↓" if one.better == "lower" else ""
             table.add_row(
-                f"{name}{arrow}", f"{one.a:.2f}", f"{one.b:.2f}", f"{one.difference:+.2f}",
+                compared.protocol.name, f"{one.name}{arrow}", f"{one.a:.2f}", f"{one.b:.2f}", f"{one.difference:+.2f}",
                 f"{one.low:+.2f} – {one.high:+.2f}", f"{one.p_randomisation:.4f}", f"{one.p_bootstrap:.4f}",
             )  # fmt: skip
     return table
@@ -42,8 +40,7 @@ def _scores(found: FileComparison) -> Table:
 def comparison_notes(found: FileComparison) -> list[str]:
     """What the tables mean, a line each."""
     files = [f"{side}: {loaded.request.predictions}" for side, loaded in (("A", found.a), ("B", found.b))]
-    protocols = ", ".join(compared.protocol.name for compared in found.compared)
-    return [*files, f"protocol: {protocols}", *EXPLAINED, *found.notes]
+    return [*files, EXPLAINED, *found.notes]
 
 
 def _changes(title: str, samples: tuple[Change, ...]) -> Table:
@@ -64,7 +61,8 @@ def comparison_json(found: FileComparison) -> str:
     values = {
         "a": str(found.a.request.predictions),
         "b": str(found.b.request.predictions),
-        "samples": len(found.a.matched.answers),
+        "samples": found.compared[0].comparisons[0].samples,
+        "composed": found.a.plan.composed,
         "notes": found.notes,
         "protocols": [
             {"protocol": compared.protocol.name, "comparisons": [asdict(one) for one in compared.comparisons]}

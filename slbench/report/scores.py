@@ -8,11 +8,11 @@ from typing import Any
 from rich.table import Table
 
 from slbench.metrics.base import Score
-from slbench.report.tables import label, simple_table
+from slbench.report.tables import COMPOSED, label, simple_table
 from slbench.scoring.overlap import Overlap
 from slbench.scoring.score import Report, Result
 
-MAIN = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "WER", "WER-del", "WER-ins", "WER-sub")
+MAIN = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "WER", "WER-sub", "WER-del", "WER-ins")
 """Scores with a column of their own in a table of protocols, and so have accuracies; others share one."""
 
 
@@ -23,11 +23,13 @@ def score_table(report: Report) -> Table:
 
 def score_title(report: Report) -> str:
     """Which file, which task or family, how many samples, and the protocol where it is one."""
-    planned, count = report.plan, len(report.matched.answers)
-    task = planned.task.name if planned.task else None
-    family = f"{planned.family} of {report.unit}" if planned.family == "slt" else planned.family
+    loaded = report.loaded
+    planned, count = loaded.plan, len(loaded.matched.answers)
+    family = f"{planned.family} of {loaded.unit}" if planned.family == "slt" else planned.family
+    place = [planned.title, planned.split] if planned.title else [family]
     protocol = [f"protocol {report.results[0].protocol.name}"] if len(report.results) == 1 else []
-    return ", ".join([report.request.predictions.name, task or family, f"{count:,} samples", *protocol])
+    composed = [COMPOSED] if planned.composed else []
+    return ", ".join([loaded.request.predictions.name, *place, *composed, f"{count:,} samples", *protocol])
 
 
 def score_notes(report: Report) -> list[str]:
@@ -91,17 +93,21 @@ def _overlap_lines(found: Overlap) -> list[str]:
 
 def score_json(report: Report) -> str:
     """Everything: files, ids left out, notes, and each score with parts and signature."""
-    request, planned = report.request, report.plan
+    loaded = report.loaded
+    request, planned, matched = loaded.request, loaded.plan, loaded.matched
     values: dict[str, Any] = {
         "predictions": str(request.predictions),
-        "predictions_sha256": report.predictions_sha256,
+        "predictions_sha256": loaded.predictions_sha256,
         "references": str(request.references) if request.references else None,
-        "task": planned.task.name if planned.task else None,
+        "task": planned.title,
+        "split": planned.split if planned.title else None,
+        "composed": planned.composed,
         "family": planned.family,
-        "unit": report.unit if planned.family == "slt" else None,
-        "samples": len(report.matched.answers),
-        "missing": report.matched.missing,
-        "extra": report.matched.extra,
+        "unit": loaded.unit if planned.family == "slt" else None,
+        "samples": len(matched.answers),
+        "missing": matched.missing,
+        "extra": matched.extra,
+        "without a line in the CTM": matched.silent,
         "notes": report.notes,
         "barred": report.barred,
         "overlap": None if report.overlap is None else _overlap_values(report.overlap),

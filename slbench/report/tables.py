@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from rich import box
-from rich.table import Table
+from rich.cells import cell_len
+from rich.table import Column, Table
 
 from slbench.metrics.base import Score
 from slbench.records import RunRecord, ScoreStamp
@@ -12,6 +13,10 @@ NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights", "
 """Columns that, like numbers, are never broken into lines."""
 POINTS = ("BLEU", "chrF")
 """How the names of scores begin that are no shares of anything, and so no percents."""
+NARROWEST = 12
+"""Characters that a column of text keeps on a narrow terminal."""
+PADDING, EDGES = 3, 1
+"""Characters around a cell, and what the edges of a table take besides."""
 COMPOSED = "composed clips"
 """Said wherever clips were put together from recordings of parts."""
 
@@ -46,6 +51,20 @@ def simple_table(title: str | None, columns: Sequence[str], numbers: Sequence[st
             column, justify="right" if number else "left", no_wrap=number or column in NAMES, overflow="fold"
         )
     return table
+
+
+def narrowest(table: Table) -> int:
+    """Columns of a terminal that the table needs so that its figures and names are whole.
+
+    Other cells are broken into lines of at least `NARROWEST` characters.
+    """
+    return sum(_needed(column) + PADDING for column in table.columns) + EDGES
+
+
+def _needed(column: Column) -> int:
+    lines = [line for cell in (column.header, *column.cells) for line in str(cell).split("\n")]
+    widest = max(map(cell_len, lines))
+    return widest if column.no_wrap else min(widest, NARROWEST)
 
 
 def run_table(record: RunRecord) -> Table:

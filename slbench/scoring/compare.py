@@ -1,17 +1,18 @@
 """Two files of predictions, or two runs, compared on the same samples."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from slbench.errors import DataError, OptionError, near
+from slbench.errors import DataError, OptionError, near, some
+from slbench.metrics.accuracy import can_rank
 from slbench.metrics.base import Answer, Metric
 from slbench.metrics.paired import Changes, Comparison, changes, compare
 from slbench.metrics.protocols import Protocol
-from slbench.records import parse_record
-from slbench.scoring.score import Loaded, Request, load
+from slbench.scoring.load import Loaded, Request, load, notes_of
+from slbench.scoring.plan import ALL
+from slbench.scoring.score import bleurt
 
-ALL = "all"
-"""As `--metric`: every score of the protocol."""
+Sides = tuple[list[Answer], list[Answer]]
+"""Answers of both to the same samples."""
 
 
 @dataclass(frozen=True)
@@ -45,71 +46,61 @@ def compare_files(a: Request, b: Request, metric: str | None, count: int, seed: 
     Raises:
         SlbenchError: a file is wrong, the two hold different samples, or there is no such score.
     """
-    loaded_a, loaded_b = load(_predictions(a)), load(_predictions(b))
-    answers_b = _in_order_of(loaded_a, loaded_b)
-    notes = tuple(dict.fromkeys((*loaded_a.matched.notes, *loaded_b.matched.notes)))
-    pairs = {
-        protocol: (
-            [protocol.normalised(x) for x in loaded_a.matched.answers],
-            [protocol.normalised(x) for x in answers_b],
-        )
-        for protocol in loaded_a.protocols
-    }
-    compared = tuple(Compared(protocol, _compare(protocol, *pair, metric, seed)) for protocol, pair in pairs.items())
+    loaded_a, loaded_b = load(a), load(b)
+    ids = _common(loaded_a, loaded_b)
+    sides = _answers(loaded_a, ids), _answers(loaded_b, ids)
+    extra, left_out = bleurt(a.bleurt, loaded_a.protocols)
+    found = [
+        _compared(protocol, sides, [*extra] if protocol.bleurt else [], metric, seed) for protocol in loaded_a.protocols
+    ]
+    compared = [one for one in found if one is not None]
+    if not compared:
+        known = [name for protocol in loaded_a.protocols for m in protocol.metrics for name in m.signatures]
+        raise OptionError(f"--metric {metric}: {_names(loaded_a)} has no such score here{near(str(metric), known)}")
     first = compared[0]
     name = first.comparisons[0].name
-    of_metric = _metrics(first.protocol, *pairs[first.protocol], name)[0]
-    found = changes(of_metric, *pairs[first.protocol], loaded_a.matched.ids, count)
-    return FileComparison(loaded_a, loaded_b, compared, next(c for c in found if c.name == name), notes)
+    of_metric = next(m for m in (*first.protocol.metrics, *extra) if name in m.signatures)
+    every = changes(of_metric, *_normalised(first.protocol, sides), ids=ids, count=count)
+    notes = tuple(dict.fromkeys((*notes_of(loaded_a), *notes_of(loaded_b), *left_out)))
+    return FileComparison(loaded_a, loaded_b, tuple(compared), next(c for c in every if c.name == name), notes)
 
 
-def _predictions(request: Request) -> Request:
-    """For a record the predictions beside it, after a look at whether it is one."""
-    path = request.predictions
-    if path.suffix != ".json" or not path.is_file():
-        return request
-    parse_record(path.read_text(encoding="utf-8"), str(path))
-    return replace(request, predictions=path.with_suffix(".predictions.jsonl"))
+def _answers(loaded: Loaded, ids: list[str]) -> list[Answer]:
+    of = dict(zip(loaded.matched.ids, loaded.matched.answers, strict=True))
+    return [of[name] for name in ids]
 
 
-def _in_order_of(a: Loaded, b: Loaded) -> list[Answer]:
-    """The second's answers in the first's order.
+def _common(a: Loaded, b: Loaded) -> list[str]:
+    """Ids of both.
 
     Raises:
-        DataError: they are not of the same samples.
+        DataError: one has others, and that was not allowed, or they have none in common.
     """
-    of_b = dict(zip(b.matched.ids, b.matched.answers, strict=True))
-    only = (
-        [name for name in a.matched.ids if name not in of_b],
-        [name for name in of_b if name not in set(a.matched.ids)],
-    )
-    if any(only):
-        sides = zip((a, b), only, strict=True)
-        listed = [f"only in {side.request.predictions}: {_some(names)}" for side, names in sides if names]
-        raise DataError(f"the two are not of the same samples; {'; '.join(listed)}. Only the same samples compare")
-    return [of_b[name] for name in a.matched.ids]
+    ours, theirs = set(a.matched.ids), set(b.matched.ids)
+    common = [name for name in a.matched.ids if name in theirs]
+    only = {a.request.predictions: sorted(ours - theirs), b.request.predictions: sorted(theirs - ours)}
+    if not common or (any(only.values()) and not a.request.allow_missing):
+        listed = "; ".join(f"only in {path}: {some(names)}" for path, names in only.items() if names)
+        remedy = "; --allow-missing compares those in both" if common else ""
+        raise DataError(f"the two are not of the same samples: {listed}{remedy}")
+    return common
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f", ... ({len(names)} in all)" if len(names) > 10 else "")
-
-
-def _compare(
-    protocol: Protocol, a: list[Answer], b: list[Answer], metric: str | None, seed: int
-) -> tuple[Comparison, ...]:
+def _compared(protocol: Protocol, sides: Sides, extra: list[Metric], metric: str | None, seed: int) -> Compared | None:
+    """The protocol's scores that were asked for; None where it has none of this name."""
+    computable = [m for m in (*protocol.metrics, *extra) if all(can_rank(m, side) for side in sides)]
     name = metric or next(iter(protocol.metrics[0].signatures))
-    found = [one for wanted in _metrics(protocol, a, b, name) for one in compare(wanted, a, b, seed)]
-    return tuple(one for one in found if name in (ALL, one.name))
+    pair = _normalised(protocol, sides)
+    found = [one for m in computable if name in (ALL, *m.signatures) for one in compare(m, *pair, seed=seed)]
+    wanted = tuple(one for one in found if name in (ALL, one.name))
+    return Compared(protocol, wanted) if wanted else None
 
 
-def _metrics(protocol: Protocol, a: list[Answer], b: list[Answer], name: str) -> list[Metric]:
-    """The protocol's metrics that have this score.
+def _normalised(protocol: Protocol, sides: Sides) -> Sides:
+    a, b = ([protocol.normalised(answer) for answer in side] for side in sides)
+    return a, b
 
-    Raises:
-        OptionError: none has it.
-    """
-    computable = [metric for metric in protocol.computable(a) if metric in protocol.computable(b)]
-    known = [score for metric in computable for score in metric.signatures]
-    if name != ALL and name not in known:
-        raise OptionError(f"--metric {name}: protocol {protocol.name} has no such score here{near(name, known)}")
-    return [metric for metric in computable if name in (ALL, *metric.signatures)]
+
+def _names(loaded: Loaded) -> str:
+    names = [protocol.name for protocol in loaded.protocols]
+    return f"protocol {names[0]}" if len(names) == 1 else f"none of {', '.join(names)}"

@@ -83,9 +83,12 @@ def _id(source: Source, row: Row, key: str) -> str:
 def _ranking(source: Source, row: Row) -> tuple[str, ...]:
     number, values = row
     try:
-        ranked = RANKING.validate_python(values.get("top_k") or [])
+        given = values.get("top_k") or []
+        if given and all(isinstance(gloss, str) for gloss in given):
+            return tuple(given)
+        ranked = RANKING.validate_python(given)
     except ValidationError as error:
         raise source.error(
-            f"'top_k' is not a list of objects with 'gloss' and 'log_likelihood': {error.errors()[0]['msg']}", number
+            "'top_k' is neither a list of glosses, best first, nor of objects with 'gloss' and 'log_likelihood'", number
         ) from error
     return tuple(one.gloss for one in sorted(ranked, key=lambda one: -one.log_likelihood))

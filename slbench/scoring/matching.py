@@ -5,12 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slbench.errors import DataError
+from slbench.errors import DataError, some
 from slbench.metrics.base import Answer
 from slbench.scoring.source import Sample, Table
 
-SHOWN = 10
-"""Ids of a kind that an error lists."""
 VIDEO = re.compile(r"\.(mp4|avi|mov|mkv|webm)$", re.IGNORECASE)
 
 
@@ -26,6 +24,8 @@ class Matched:
     """References without a prediction, left out."""
     extra: tuple[str, ...]
     """Predictions without a reference, ignored."""
+    silent: tuple[str, ...]
+    """References without a line in a CTM, which are scored as empty."""
     notes: tuple[str, ...]
     """Those of both files, and what a reader of the score must know about the matching."""
 
@@ -107,7 +107,7 @@ def _by_id(predictions: Table, references: Table, allow_missing: bool) -> Matche
     pairs = [(sample, found[same[name]]) for name, sample in wanted.items() if name in same]
     matched = _matched(pairs, predictions, references)
     notes += _notes_on_absence(silent, missing, extra)
-    return replace(matched, missing=missing, extra=extra, notes=(*notes, *matched.notes))
+    return replace(matched, missing=missing, extra=extra, silent=tuple(silent), notes=(*notes, *matched.notes))
 
 
 def _by_name(table: Table) -> dict[str, Sample]:
@@ -148,8 +148,8 @@ def _check_ids(predictions: Table, references: Table, missing: Sequence[str], ex
     problems = {
         f"missing in {predictions.path}": missing,
         f"only in {predictions.path}": extra,
-        f"more than once in {predictions.path}": _repeated(predictions),
-        f"more than once in {references.path}": _repeated(references),
+        f"more than once in {predictions.path}": _repeated(predictions, bool(missing or extra)),
+        f"more than once in {references.path}": _repeated(references, bool(missing or extra)),
     }
     lines = [f"  {_listing(problem, ids)}" for problem, ids in problems.items() if ids]
     if lines:
@@ -159,8 +159,10 @@ def _check_ids(predictions: Table, references: Table, missing: Sequence[str], ex
         raise DataError("\n".join([f"the ids of {places} do not match:", *lines, f"  {'; '.join(remedies)}"]))
 
 
-def _repeated(table: Table) -> list[str]:
-    return [name for name, count in Counter(map(_name, table.samples)).items() if count > 1]
+def _repeated(table: Table, but_for_suffix: bool) -> list[str]:
+    """Ids that a file has more than once; also those that differ only by the suffix of a video."""
+    key = _stem if but_for_suffix else str
+    return [name for name, count in Counter(key(_name(sample)) for sample in table.samples).items() if count > 1]
 
 
 def _nothing_in_common(predictions: Table, references: Table) -> DataError:
@@ -197,7 +199,7 @@ def _matched(pairs: list[Pair], predictions: Table, references: Table) -> Matche
         )
     answers = tuple(Answer(wanted.text or "", found.text, found.ranking) for wanted, found in pairs)
     notes = (*_notes_on_references(pairs, predictions, references), *_notes_on_texts(answers))
-    return Matched(tuple(_name(wanted) for wanted, _ in pairs), answers, (), (), notes)
+    return Matched(tuple(_name(wanted) for wanted, _ in pairs), answers, (), (), (), notes)
 
 
 def _notes_on_references(pairs: list[Pair], predictions: Table, references: Table) -> list[str]:
@@ -215,5 +217,4 @@ def _notes_on_texts(answers: Sequence[Answer]) -> list[str]:
 
 
 def _listing(problem: str, ids: Sequence[str]) -> str:
-    more = ", …" if len(ids) > SHOWN else ""
-    return f"{len(ids)} {problem}: {', '.join(ids[:SHOWN])}{more}"
+    return f"{len(ids)} {problem}: {some(ids)}"

@@ -1,5 +1,6 @@
 """What a score is asked of: family, unit and protocols, from a task, a record or the command line."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from slbench import catalog
 from slbench.cards import Family, TaskCard, TextUnit
 from slbench.errors import OptionError
 from slbench.metrics.protocols import PROTOCOLS, Protocol, get_protocol, protocols_for
-from slbench.records import RunRecord, parse_record
+from slbench.records import RunRecord, read_record
 
 ALL = "all"
 """As `--protocol`: every protocol that the task card names, or else every one that scores the family."""
 WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 """Han, Hiragana and Katakana: scripts that put no spaces between words."""
 LETTER = re.compile(r"[^\W\d_]")
+PREDICTIONS = ".predictions.jsonl"
+"""How the names of a run's predictions end; its record beside them ends in `.json`."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,12 @@ class Asked:
     protocol: str | None = None
     family: Family | None = None
     unit: TextUnit | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Family, and the names of protocols that are known before any text is read."""
+    """What is known before any text is read."""
 
     family: Family
     unit: TextUnit | None
@@ -40,6 +44,7 @@ class Plan:
     """One name, or `ALL`."""
     named: tuple[str, ...]
     """What `ALL` stands for; empty: all that there are."""
+    split: str
     task: TaskCard | None
     record: RunRecord | None
 
@@ -55,38 +60,86 @@ class Plan:
             return [get_protocol(name, self.family, unit) for name in self.named]
         return protocols_for(self.family, unit)
 
+    @property
+    def title(self) -> str | None:
+        """The task's name, if there is one."""
+        if self.task is not None:
+            return self.task.name
+        return self.record.task.name if self.record else None
+
+    @property
+    def composed(self) -> bool:
+        """Whether the clips are known to be put together from recordings of parts."""
+        if self.task is not None:
+            return catalog.get_dataset(self.task.dataset, self.task).composed
+        return self.record is not None and self.record.task.composed
+
+    @property
+    def samples(self) -> int | None:
+        """How many the whole split has, if that is known."""
+        if self.task is not None:
+            return catalog.get_dataset(self.task.dataset, self.task).splits[self.split]
+        return self.record.task.clips if self.record else None
+
 
 def plan(asked: Asked, predictions: Path) -> Plan:
     """Put together what was asked, the task's card, and the record that lies beside a prediction file.
 
     Raises:
         OptionError: something is missing, or two of them contradict each other.
+        OutputError: there is a file in the record's place that is none.
     """
     record = record_beside(predictions)
     card = catalog.get_task(asked.task) if asked.task else None
-    family: Family
-    unit: TextUnit | None
-    named: tuple[str, ...]
-    if card is not None:
-        family, unit, named = card.family, card.unit, (card.protocol, *card.also)
-    elif record is not None:
-        family, unit, named = record.task.family, record.task.unit, (record.protocol, *record.also)
-    else:
-        family, unit, named = _family(asked), asked.unit, ()
+    if card is not None and record is not None and card.name != record.task.name:
+        raise OptionError(
+            f"--task {card.name}: {predictions} are predictions of a run on {record.task.name}; leave --task out"
+        )
+    family, unit, named = _scope(asked, card, record)
     _agree(asked, family, unit)
     protocol = asked.protocol or (named[0] if named else None)
     if protocol is None:
         raise OptionError("--protocol: name one, or `all`; `--task` would name it too")
-    return Plan(family, unit, protocol, named, card, record)
+    return Plan(family, unit, protocol, named, _split(asked, card, record), card, record)
+
+
+def _scope(
+    asked: Asked, card: TaskCard | None, record: RunRecord | None
+) -> tuple[Family, TextUnit | None, tuple[str, ...]]:
+    """Family, unit and protocols, from the card, else the record, else the command line."""
+    if card is not None:
+        return card.family, card.unit, (card.protocol, *card.also)
+    if record is not None:
+        return record.task.family, record.task.unit, (record.protocol, *record.also)
+    return _family(asked), asked.unit, ()
+
+
+def _split(asked: Asked, card: TaskCard | None, record: RunRecord | None) -> str:
+    """The split that was asked for, or that of the run, or `test`."""
+    split = asked.split or (record.task.split if record else "test")
+    if record is not None and split != record.task.split:
+        raise OptionError(f"--split {split}: the run was on {record.task.split}; leave --split out")
+    if card is not None and split not in card.splits:
+        raise OptionError(f"--split {split}: {card.name} has the splits {', '.join(card.splits)}")
+    return split
+
+
+def record_of(path: Path) -> RunRecord | None:
+    """The record that a file is, if it is one: a whole JSON object with a schema's version."""
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_bytes())
+    except ValueError:
+        return None  # JSON lines, or no JSON: whoever reads it as predictions says what is wrong
+    return read_record(path) if isinstance(values, dict) and "schema_version" in values else None
 
 
 def record_beside(predictions: Path) -> RunRecord | None:
     """The record of a run, if the file is its predictions."""
-    stem = predictions.name.removesuffix(".predictions.jsonl")
+    stem = predictions.name.removesuffix(PREDICTIONS)
     path = predictions.with_name(f"{stem}.json")
-    if stem == predictions.name or not path.is_file():
-        return None
-    return parse_record(path.read_text(encoding="utf-8"), str(path))
+    return None if stem == predictions.name or not path.is_file() else read_record(path)
 
 
 def _family(asked: Asked) -> Family:

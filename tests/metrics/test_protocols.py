@@ -87,6 +87,9 @@ def test_accuracy_is_left_out_where_rankings_are_too_short() -> None:
         found = get_protocol("nla-slr", "islr").score([Answer("A", "A", TEN[:length])])
         assert [s.name for s in found] == names[:expected]
     assert list(values("uni-sign", ANSWERS, "islr")) == names[:2]
+    mixed = [Answer("A", "A", TEN), Answer("B", "B"), Answer("C", None)]
+    assert list(values("nla-slr", mixed, "islr")) == names[:2]
+    assert values("nla-slr", [mixed[0], mixed[2]], "islr")["top10-instance"] == 50
 
 
 def test_ours_joins_compatibility_forms_on_both_sides() -> None:
@@ -124,7 +127,7 @@ def test_slt_lower_cases_and_glofe_does_so_with_references() -> None:
 
 def glofe_by_hand(pairs, order: int) -> float:
     """Papineni's formula over words between single spaces, after the authors' changes; nothing is smoothed."""
-    cut = [[re.sub(r"[ \n]+", " ", t.strip().replace(".", "")).split() for t in (r.lower(), h)] for r, h in pairs]
+    cut = [[re.sub(r"[ \n]+", " ", t.strip().replace(".", "")).split(" ") for t in (r.lower(), h)] for r, h in pairs]
     logs = []
     for n in range(1, order + 1):
         grams = [[Counter(tuple(t[i : i + n]) for i in range(len(t) - n + 1)) for t in pair] for pair in cut]

@@ -1,0 +1,160 @@
+"""A file of predictions, matched with its references, and all that is known of it before it is scored."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from slbench import catalog
+from slbench.cards import TaskCard, TextUnit
+from slbench.errors import DataError
+from slbench.files import file_digest
+from slbench.metrics.protocols import Protocol
+from slbench.scoring.files import read_predictions, read_references
+from slbench.scoring.matching import Matched, match
+from slbench.scoring.plan import PREDICTIONS, Asked, Plan, plan, record_of, unit_of
+from slbench.scoring.source import Sample, Table
+
+UNSPACED = ("Chinese", "Japanese")
+"""Languages, as cards name them, that are written without spaces between words."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to score, against what."""
+
+    predictions: Path
+    """A file of them, or the record of a run."""
+    references: Path | None = None
+    asked: Asked = field(default_factory=Asked)
+    allow_missing: bool = False
+    bleurt: str | None = None
+    """Folder or hub name of BLEURT-20's weights."""
+    overlap: Path | None = None
+    """Training texts: scores are also given without the references that are repeated in them."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Predictions matched with their references, and how they are to be scored."""
+
+    request: Request
+    plan: Plan
+    unit: TextUnit
+    matched: Matched
+    """In the order of ids, so that intervals do not depend on that of a file."""
+    protocols: tuple[Protocol, ...]
+    predictions_sha256: str
+
+
+def load(request: Request) -> Loaded:
+    """Read and match the files, and find the protocols.
+
+    Raises:
+        SlbenchError: with the file, the line or the ids, and what to do.
+    """
+    request = _of_run(request)
+    if not request.predictions.is_file():
+        raise DataError(f"{request.predictions}: there is no such file; name a file of predictions")
+    planned = plan(request.asked, request.predictions)
+    predictions = read_predictions(request.predictions, planned.family)
+    matched = _sorted(match(predictions, _references(request, planned, predictions), request.allow_missing))
+    unit = planned.unit or unit_of(answer.reference for answer in matched.answers)
+    digest = file_digest(request.predictions)
+    return Loaded(request, planned, unit, matched, tuple(planned.protocols(unit)), digest)
+
+
+def _of_run(request: Request) -> Request:
+    """For a record the predictions beside it."""
+    if record_of(request.predictions) is None:
+        return request
+    return replace(request, predictions=request.predictions.with_suffix(PREDICTIONS))
+
+
+def _sorted(matched: Matched) -> Matched:
+    pairs = sorted(zip(matched.ids, matched.answers, strict=True), key=lambda pair: pair[0])
+    ids, answers = zip(*pairs, strict=True)
+    return replace(matched, ids=ids, answers=answers)
+
+
+def _references(request: Request, planned: Plan, predictions: Table) -> Table | None:
+    """From the file that was named, or the predictions' own (None), or the prepared corpus."""
+    if request.references is not None:
+        return read_references(request.references, planned.family)
+    if planned.task is None or all(sample.reference is not None for sample in predictions.samples):
+        return None
+    return corpus_references(planned.task, planned.split)
+
+
+def corpus_references(task: TaskCard, split: str) -> Table:
+    """The references of a task's split, from the corpus itself.
+
+    Raises:
+        DataError: slbench cannot read it.
+    """
+    dataset = catalog.get_dataset(task.dataset, task)
+    if dataset.reader is None:
+        raise DataError(f"--references FILE is needed: slbench cannot read the corpus {dataset.name} itself yet")
+    from slbench.data.store import prepare  # imports datasets and pyarrow
+
+    clips = prepare(dataset, [split]).split(split)
+    samples = tuple(Sample(row.id, task.target(row.text, row.gloss)) for row in clips)
+    return Table(Path(f"{task.name}:{split}"), "corpus", samples, ())
+
+
+def notes_of(loaded: Loaded) -> tuple[str, ...]:
+    """What a reader of the scores must know of the files."""
+    return (*loaded.matched.notes, *_doubts(loaded), *_size(loaded.plan, len(loaded.matched.answers)), *_gaps(loaded))
+
+
+def _doubts(loaded: Loaded) -> Iterator[str]:
+    """What looks as if the files were not what they are given as."""
+    answers, planned = loaded.matched.answers, loaded.plan
+    references = [answer.reference for answer in answers]
+    if planned.family == "slt" and planned.unit is None:
+        yield f"a token is one of {loaded.unit}, by the script of the references; --unit says otherwise"
+    elif planned.task is not None and (planned.task.language in UNSPACED) != (unit_of(references) == "characters"):
+        yield f"the references are not written in {planned.task.language}, the language of {planned.title}"
+    if planned.family == "cslr" and not any(" " in reference.strip() for reference in references):
+        yield "every reference is a single word; glosses have spaces between them"
+    if all(answer.hypothesis == answer.reference for answer in answers):
+        yield "every prediction equals its reference"
+    if all(answer.ranking and answer.hypothesis != answer.ranking[0] for answer in answers):
+        yield "no prediction is the first of its ranking; is one of them in another spelling?"
+
+
+def _size(planned: Plan, count: int) -> Iterator[str]:
+    if planned.samples in (None, count):
+        return
+    yield f"{planned.split} of {planned.title} has {planned.samples:,} samples; here are {count:,}"
+    splits = catalog.get_dataset(planned.task.dataset, planned.task).splits if planned.task else {}
+    fitting = [split for split, samples in splits.items() if samples == count]
+    if fitting:
+        yield f"{fitting[0]} has as many: --split {fitting[0]}?"
+
+
+def _gaps(loaded: Loaded) -> Iterator[str]:
+    """What the protocols do not compute, or leave out."""
+    answers = loaded.matched.answers
+    lacking = sum(len(p.metrics) - len(p.computable(answers)) for p in loaded.protocols)
+    if lacking:
+        yield f"{lacking} accuracies at top k are left out: not every prediction has a ranking that long"
+    for protocol in loaded.protocols:
+        if out := protocol.left_out(answers):
+            yield f"{protocol.name}, as its code does, leaves out {out:,} of {len(answers):,} samples (docs/score.md)"
+
+
+def bars_of(loaded: Loaded) -> tuple[str, ...]:
+    """Why scores of these files may not stand on a leaderboard."""
+    matched, record = loaded.matched, loaded.plan.record
+    failed = sum(answer.hypothesis is None for answer in matched.answers)
+    whole = loaded.plan.samples
+    reasons = {
+        f"--allow-missing: {len(matched.missing)} samples are missing": matched.missing,
+        f"--allow-missing: {len(matched.extra)} samples are not in the references": matched.extra,
+        f"{len(matched.silent)} samples have no line in the CTM": matched.silent,
+        f"{failed} samples failed": failed,
+        f"{len(matched.answers):,} of {whole or 0:,} samples": whole is not None and len(matched.answers) < whole,
+        "the predictions are not those of the record": record
+        and record.predictions_sha256 != loaded.predictions_sha256,
+    }
+    return (*(record.barred if record else ()), *(reason for reason, holds in reasons.items() if holds))
