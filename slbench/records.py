@@ -188,6 +188,11 @@ class RunRecord(Frozen):
         return self
 
 
+def answers_of(predictions: Sequence[Prediction]) -> list[Answer]:
+    """What the metrics see, in the order of ids: intervals depend on an order, and not on that of a file."""
+    return [prediction.answer() for prediction in sorted(predictions, key=lambda prediction: prediction.id)]
+
+
 def predictions_text(predictions: Sequence[Prediction]) -> str:
     """A prediction file: one JSON object a line, absent fields left out."""
     lines = [json.dumps(p.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for p in predictions]

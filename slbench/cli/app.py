@@ -1,5 +1,6 @@
 """The application: its commands, and how errors become one message and an exit code."""
 
+import errno
 import sys
 import traceback
 
@@ -44,4 +45,9 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         typer.secho(f"slbench: {error}", err=True, fg=typer.colors.RED)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if debug or error.errno != errno.ENOSPC:
+            raise
+        typer.secho("slbench: the output cannot be written: no space left", err=True, fg=typer.colors.RED)
         raise SystemExit(2) from None

@@ -25,7 +25,7 @@ from slbench.errors import OptionError
 from slbench.files import file_digest, text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
-from slbench.records import Options, RunRecord, predictions_text
+from slbench.records import Options, RunRecord, answers_of, predictions_text
 
 UNTRAINED = "untrained"
 """Digest of the weights of a mock run whose model has none."""
@@ -214,7 +214,7 @@ class Run:
         predictions = [answered[self.split[index].id] for index in self.wanted]
         failed = {prediction.id: prediction.error for prediction in predictions if prediction.error is not None}
         start = time.perf_counter()
-        answers = [prediction.answer() for prediction in predictions]
+        answers = answers_of(predictions)
         scores = {protocol.name: stamped(protocol.score(answers)) for protocol in (self.protocol, *self.also)}
         score_seconds = time.perf_counter() - start
         text = predictions_text(predictions)

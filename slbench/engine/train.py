@@ -21,6 +21,7 @@ from slbench.errors import ClipError, DataError, ModelError
 from slbench.metrics.base import Score
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Inputs, Trainable
+from slbench.records import answers_of
 
 DEV_BATCH_SIZE = 32
 
@@ -217,6 +218,5 @@ class Trainer:
             results = [predict_batch(model, task, course.dev, batch, torch.float32) for batch in batches]
         finally:
             model.network = self.network
-        found = {prediction.id: prediction.answer() for result in results for prediction in result.predictions}
-        answers = [found[row.id] for row in course.dev]  # intervals depend on the order
+        answers = answers_of([prediction for result in results for prediction in result.predictions])
         return tuple(get_protocol(task.protocol, task.family, task.unit).score(answers))

@@ -13,7 +13,7 @@ from slbench.errors import CardError, OutputError
 from slbench.files import file_digest, text_digest
 from slbench.metrics.base import Answer
 from slbench.metrics.protocols import Protocol, get_protocol
-from slbench.records import RunRecord, ScoreStamp, parse_predictions, parse_record
+from slbench.records import RunRecord, ScoreStamp, answers_of, parse_predictions, parse_record
 from slbench.report.tables import composed, interval, is_number, label, simple_table, value
 
 
@@ -95,7 +95,7 @@ def _reasons(record: RunRecord, predictions: Path) -> list[str]:
     answered = parse_predictions(predictions.read_text(encoding="utf-8"), predictions.name)
     if len({p.id for p in answered}) < record.task.clips or any(p.error for p in answered) or record.failed:
         return [f"{predictions.name} does not answer all {record.task.clips} clips"]
-    answers = [p.answer() for p in answered]
+    answers = answers_of(answered)
     wrong = [
         f"{score.name} of {name}"
         for name, stamps in {record.protocol: record.scores, **record.also}.items()

@@ -57,7 +57,9 @@ def load(request: Request) -> Loaded:
         raise DataError(f"{request.predictions}: there is no such file; name a file of predictions")
     planned = plan(request.asked, request.predictions)
     predictions = read_predictions(request.predictions, planned.family)
-    matched = _sorted(match(predictions, _references(request, planned, predictions), request.allow_missing))
+    references = _references(request, planned, predictions)
+    _check_sclite(predictions, references)
+    matched = _sorted(match(predictions, references, request.allow_missing))
     unit = planned.unit or unit_of(answer.reference for answer in matched.answers)
     digest = file_digest(request.predictions)
     return Loaded(request, planned, unit, matched, tuple(planned.protocols(unit)), digest)
@@ -68,6 +70,13 @@ def _of_run(request: Request) -> Request:
     if record_of(request.predictions) is None:
         return request
     return replace(request, predictions=request.predictions.with_suffix(PREDICTIONS))
+
+
+def _check_sclite(predictions: Table, references: Table | None) -> None:
+    """Raise DataError where a format of sclite is in the other's place: a CTM holds hypotheses, an STM references."""
+    for table, wrong, right in ((predictions, "STM", "CTM"), (references, "CTM", "STM")):
+        if table is not None and table.format == wrong:
+            raise DataError(f"{table.path}: is a {wrong} where a {right} belongs; are the two files swapped?")
 
 
 def _sorted(matched: Matched) -> Matched:

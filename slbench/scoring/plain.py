@@ -6,7 +6,7 @@ from slbench.scoring.columns import ANY_TEXT, GLOSSES, HYPOTHESES, IDS, KNOWN, R
 from slbench.scoring.source import Sample, Source, Table
 
 RELEASED = re.compile(r"sample: (.*?), (prediction|ground-truth): ?(.*)")
-TRN = re.compile(r"\([^()\s]+\)\s*$")
+TRN = re.compile(r"\S\s+\([^()\s]+[-_][^()\s]+\)\s*$")
 """How a line of sclite's trn format ends."""
 FIRST_WORD = re.compile(r"(?=\S*[0-9])([A-Za-z0-9_./:-]{4,})(?:[ \t]|$)")
 """What an id looks like at the head of a line: letters, digits and marks of ASCII, at least one digit."""
@@ -57,7 +57,7 @@ def read_plain(source: Source) -> Table:
             f"every line begins with what looks like an id (first: {words[0]}), which would be scored as text; "
             f"put a tab after the ids and a header 'id<tab>{source.role.removesuffix('s')}' above"
         )
-    if all(TRN.search(line) for _, line in source.filled):
+    if source.filled and all(TRN.search(line) for _, line in source.filled):
         raise source.error(
             "every line ends in '(id)', as in sclite's trn, which is not read; write a CTM, or a CSV of id and text"
         )

@@ -35,10 +35,8 @@ def read_ctm(source: Source) -> Table:
     """Lines `id channel start duration word [confidence]`; the words of an id in the order of their start times.
 
     Raises:
-        DataError: a line has other fields, an id has more than one channel, or it was given as references.
+        DataError: a line has other fields, or an id has more than one channel.
     """
-    if source.role == "references":
-        raise source.error("is a CTM, which holds hypotheses; references of sclite are an STM. Are the files swapped?")
     words: dict[str, list[tuple[float, str]]] = {}
     channels: dict[str, str] = {}
     for number, fields in _content(source):
@@ -58,11 +56,8 @@ def read_stm(source: Source) -> Table:
     """Lines `id channel speaker start end [<labels>] words…`, one an id.
 
     Raises:
-        DataError: a line has other fields, an id has several segments, the words are not plain ones, or it was given
-            as predictions.
+        DataError: a line has other fields, an id has several segments, or the words are not plain ones.
     """
-    if source.role == "predictions":
-        raise source.error("is an STM, which holds references; hypotheses of sclite are a CTM. Are the files swapped?")
     segments: dict[str, tuple[int, str]] = {}
     for number, fields in _content(source):
         if not _is_stm(fields):

@@ -98,7 +98,7 @@ def second_task(corpus: FakeCorpus, family: str = "cslr") -> Path:
     path = corpus.folder / f"{family}.toml"
     text = corpus.task_path.read_text().replace("made-up-islr", f"made-up-{family}").replace('"islr"', f'"{family}"')
     path.write_text("".join(line for line in text.splitlines(True) if not line.startswith(("glosses", " ", "]"))))
-    corpus.edit_card(path, '"uni-sign"', '"characters"')
+    corpus.edit_card(path, '"uni-sign"', '"slbench"')
     corpus.edit_card(corpus.model_path, '"islr",', '"islr", "cslr", "slt",')
     return path
 

@@ -1,18 +1,19 @@
 """Files and runs compared on the same samples."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from slbench.errors import DataError, OptionError
+from slbench.errors import DataError, OptionError, OutputError
 from slbench.metrics.base import Answer
 from slbench.metrics.paired import compare
 from slbench.metrics.wer import ErrorRate
 from slbench.report.comparison import comparison_json
 from slbench.scoring.compare import compare_files
+from slbench.scoring.load import Request
 from slbench.scoring.plan import Asked
-from slbench.scoring.score import Request
 
 REFERENCES = {f"s{n}": "A B C D" for n in range(12)}
 WORSE = {name: "A X C" if n % 2 else "A B C D" for n, name in enumerate(REFERENCES)}
@@ -38,12 +39,12 @@ def requests(tmp_path: Path) -> tuple[Request, Request]:
 
 def test_samples_are_paired_by_id(requests) -> None:
     found = compare_files(*requests, metric=None, count=2, seed=3)
-    sides = [[Answer(REFERENCES[name], texts[name]) for name in REFERENCES] for texts in (WORSE, BETTER)]
+    sides = [[Answer(REFERENCES[name], texts[name]) for name in sorted(REFERENCES)] for texts in (WORSE, BETTER)]
     expected = compare(ErrorRate("words"), *sides, seed=3)[0]
     (only,) = found.compared[0].comparisons
     assert only == expected
     assert (only.a, only.b) == (pytest.approx(25), pytest.approx(100 * 5 / 48))
-    assert [c.id for c in found.changes.gains] == ["s3", "s5"]
+    assert [c.id for c in found.changes.gains] == ["s11", "s3"]  # equally much, in the order of ids
     assert [c.id for c in found.changes.losses] == ["s0"]
 
 
@@ -84,8 +85,32 @@ def test_runs_are_named_by_their_records() -> None:
     assert values["changes"] == {"name": "WER", "gains": [], "losses": []}
 
 
-def test_a_file_that_is_no_record(tmp_path: Path) -> None:
+def test_json_lines_may_be_called_json(tmp_path: Path, requests) -> None:
+    path = requests[0].predictions.rename(tmp_path / "a.json")
+    found = compare_files(Request(path, asked=ASKED), requests[1], metric=None, count=1, seed=0)
+    assert found.compared[0].comparisons[0].samples == 12
+
+
+def test_a_broken_record(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    path.write_text('{"a": 1}')
-    with pytest.raises(Exception, match="is not a run record"):
+    path.write_text('{"schema_version": 1}')
+    with pytest.raises(OutputError, match="is not a run record"):
         compare_files(Request(path), Request(path), metric=None, count=1, seed=0)
+
+
+def test_samples_of_both_where_that_is_allowed(tmp_path: Path, requests) -> None:
+    some = {name: text for name, text in BETTER.items() if name != "s4"}
+    other = replace(requests[1], predictions=written(tmp_path / "c.jsonl", some))
+    with pytest.raises(DataError, match=r"only in .*a\.jsonl: s4; --allow-missing compares those in both"):
+        compare_files(requests[0], other, metric=None, count=1, seed=0)
+    allowed = [replace(request, allow_missing=True) for request in (requests[0], other)]
+    assert compare_files(*allowed, metric=None, count=1, seed=0).compared[0].comparisons[0].samples == 11
+
+
+def test_protocols_without_the_score_are_left_out(tmp_path: Path, requests) -> None:
+    text = [replace(request, asked=Asked(family="slt", protocol="all", unit="words")) for request in requests]
+    found = compare_files(*text, metric="TER", count=1, seed=0)
+    assert [one.protocol.name for one in found.compared] == ["sacrebleu"]
+    assert found.changes.name == "TER"
+    with pytest.raises(OptionError, match="no such score here; did you mean ROUGE-L"):
+        compare_files(*text, metric="rouge-l", count=1, seed=0)

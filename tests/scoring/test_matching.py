@@ -51,7 +51,7 @@ def test_missing_extra_and_repeated_ids_are_one_error() -> None:
     found = Table(Path("p"), "made up", tuple(samples), ())
     assert refused(found, wanted).split("\n") == [
         "the ids of p and r do not match:",
-        "  12 missing in p: r18, r19, r20, r21, r22, r23, r24, r25, r26, r27, …",
+        "  12 missing in p: r18, r19, r20, r21, r22, r23, r24, r25, r26, r27, ... and 2 more",
         "  1 only in p: odd",
         "  2 more than once in p: r3, odd",
         "  --allow-missing scores those in both; remove what is there more than once",

@@ -1,17 +1,19 @@
 """Whole files scored: which family, unit and protocols, and what the report says."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slbench.errors import CardError, DataError, OptionError
+from slbench.errors import CardError, DataError, OptionError, OutputError
 from slbench.metrics.protocols import protocols_for
-from slbench.report.scores import score_json, score_notes
+from slbench.report.scores import score_json, score_notes, score_title
+from slbench.scoring.load import Request
 from slbench.scoring.plan import Asked, unit_of
-from slbench.scoring.score import Request, score
+from slbench.scoring.score import score
 
 ROOT = Path(__file__).parents[2]
 ENGLISH = {"a": "The cat sits on the mat .", "b": "It rains in the north today .", "c": "No, it does not rain ."}
@@ -48,12 +50,13 @@ def test_a_task_names_its_protocols(files) -> None:
     everything = score(Request(*pair, Asked(task="csl-daily-slt", protocol="all")))
     assert [r.protocol.name for r in everything.results] == ["slbench", "uni-sign", "two-stream", "gfslt", "sltunet"]
     assert {r.protocol.unit for r in everything.results} == {"characters"}
-    assert everything.notes == ("The card of csl-daily-slt counts 1,176 in test.",)
+    assert "test of csl-daily-slt has 1,176 samples; here are 3" in everything.notes
+    assert everything.barred == ("3 of 1,176 samples",)
 
 
 def test_without_a_task_the_family_is_the_protocols_or_must_be_named(files) -> None:
     pair = files(ENGLISH, ENGLISH)
-    assert score(Request(*pair, Asked(protocol="glofe"))).plan.family == "slt"
+    assert score(Request(*pair, Asked(protocol="glofe"))).loaded.plan.family == "slt"
     with pytest.raises(OptionError, match="--family: --protocol uni-sign scores several; name one of islr, cslr, slt"):
         score(Request(*pair, Asked(protocol="uni-sign")))
     with pytest.raises(OptionError, match="--protocol: name one, or `all`"):
@@ -82,12 +85,12 @@ def test_the_command_line_may_not_contradict_the_task(files) -> None:
 
 def test_the_unit_is_seen_in_the_references_and_said(files) -> None:
     report = score(Request(*files(CHINESE, CHINESE), Asked(protocol="two-stream")))
-    assert report.unit == "characters"
-    assert "A token is one of characters, by the script of the references; --unit says otherwise." in report.notes
+    assert report.loaded.unit == "characters"
+    assert "a token is one of characters, by the script of the references; --unit says otherwise" in report.notes
     assert values(report)["BLEU-4"] == pytest.approx(100)
     asked = score(Request(*files(CHINESE, CHINESE), Asked(protocol="two-stream", unit="words")))
-    assert asked.unit == "words"
-    assert not asked.notes
+    assert asked.loaded.unit == "words"
+    assert not any("a token is one of" in note for note in asked.notes)
 
 
 @given(st.text(max_size=30))
@@ -139,7 +142,7 @@ def test_references_of_a_corpus_that_slbench_reads(tmp_path: Path) -> None:
 def test_accuracies_without_a_ranking_are_named(files) -> None:
     report = score(Request(*files({"a": "A"}, {"a": "A"}), Asked(family="islr", protocol="nla-slr")))
     assert list(values(report)) == ["top1-instance", "top1-class"]
-    assert "4 accuracies at top k are left out: the predictions have no rankings that long." in report.notes
+    assert "4 accuracies at top k are left out: not every prediction has a ranking that long" in report.notes
 
 
 def test_overlap_scores_the_rest(tmp_path: Path, files) -> None:
@@ -178,3 +181,135 @@ def test_bleurt_is_left_out_with_a_word_or_asked_for(files, tmp_path: Path) -> N
     assert any(note.startswith("BLEURT-20 is left out: ") and "none" in note for note in absent.notes)
     assert values(absent) == values(report)
     assert not any("BLEURT" in note for note in score(Request(*pair, Asked(protocol="sacrebleu"))).notes)
+
+
+def test_intervals_do_not_depend_on_the_order_of_files(files) -> None:
+    wrong = ENGLISH | {"a": "A cat is on the mat .", "c": "Yes ."}
+    first = score(Request(*files(wrong, ENGLISH), Asked(protocol="sacrebleu")))
+    backwards = dict(reversed(ENGLISH.items()))
+    second = score(Request(*files(wrong, backwards), Asked(protocol="sacrebleu")))
+    assert first.results == second.results
+
+
+def a_run(folder: Path, **changes) -> Path:
+    """A committed run's files, with a changed record; the path of its predictions."""
+    record = next((ROOT / "results/fingerspelling-cslr/uni-sign-mini").glob("test-????????.json"))
+    predictions = record.with_suffix(".predictions.jsonl")
+    (folder / record.name).write_text(json.dumps(json.loads(record.read_text()) | changes))
+    return Path(shutil.copy(predictions, folder))
+
+
+def test_a_partial_run_stays_barred(tmp_path: Path) -> None:
+    path = a_run(tmp_path, barred=["--limit: 320 of 999 clips"])
+    report = score(Request(path))
+    assert report.barred == ("--limit: 320 of 999 clips",)
+    assert report.loaded.plan.composed
+    assert "composed clips" in score_title(report)
+    assert score(Request(path.with_name(path.name.replace(".predictions.jsonl", ".json")))) == report
+
+
+def test_a_runs_predictions_must_be_those_of_its_record(tmp_path: Path) -> None:
+    path = a_run(tmp_path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-1]) + "\n")
+    assert score(Request(path)).barred == (
+        "319 of 320 samples",
+        "the predictions are not those of the record",
+    )
+
+
+def test_a_failed_clip_bars(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"id": "a", "reference": "A B", "hypothesis": null}\n')
+    report = score(Request(path, asked=Asked(family="cslr", protocol="slbench")))
+    assert report.barred == ("1 samples failed",)
+    assert values(report)["WER"] == 100
+
+
+def test_a_run_is_scored_on_its_own_task_and_split(tmp_path: Path) -> None:
+    path = a_run(tmp_path)
+    with pytest.raises(OptionError, match="are predictions of a run on fingerspelling-cslr; leave --task out"):
+        score(Request(path, asked=Asked(task="csl-daily-cslr")))
+    with pytest.raises(OptionError, match="--split dev: the run was on test"):
+        score(Request(path, asked=Asked(split="dev")))
+
+
+def test_an_unknown_split(files) -> None:
+    with pytest.raises(OptionError, match="--split validation: csl-daily-slt has the splits train, dev, test"):
+        score(Request(*files(CHINESE, CHINESE), Asked(task="csl-daily-slt", split="validation")))
+
+
+def test_another_split_that_fits_is_named(files, tmp_path: Path) -> None:
+    texts = {str(n): "A B" for n in range(540)}
+    report = score(Request(*files(texts, texts), Asked(task="phoenix14-cslr")))
+    assert "test of phoenix14-cslr has 629 samples; here are 540" in report.notes
+    assert "dev has as many: --split dev?" in report.notes
+
+
+@pytest.mark.parametrize(
+    ("asked", "hypotheses", "references", "doubt"),
+    [
+        (Asked(task="csl-daily-slt"), ENGLISH, ENGLISH, "the references are not written in Chinese"),
+        (Asked(task="how2sign-slt"), CHINESE, CHINESE, "the references are not written in English"),
+        (Asked(task="csl-daily-cslr"), CHINESE, CHINESE, "every reference is a single word"),
+        (Asked(task="how2sign-slt"), ENGLISH, ENGLISH, "every prediction equals its reference"),
+    ],
+)
+def test_what_looks_like_the_wrong_file_is_said(files, asked, hypotheses, references, doubt) -> None:
+    assert any(doubt in note for note in score(Request(*files(hypotheses, references), asked)).notes)
+
+
+def test_predictions_in_another_spelling_than_their_ranking(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"id": "a", "reference": "HELP", "hypothesis": "help", "top_k": ["HELP", "BOOK"]}\n')
+    report = score(Request(path, asked=Asked(family="islr", protocol="slbench")))
+    assert "no prediction is the first of its ranking; is one of them in another spelling?" in report.notes
+
+
+def test_what_a_protocol_leaves_out_is_counted(files) -> None:
+    report = score(Request(*files(ENGLISH | {"b": ""}, ENGLISH), Asked(protocol="how2sign-wicv")))
+    assert "how2sign-wicv, as its code does, leaves out 1 of 3 samples (docs/score.md)" in report.notes
+
+
+def test_nothing_is_left_without_repeats(files, tmp_path: Path) -> None:
+    train = written(tmp_path, "train.tsv", ENGLISH, "caption")
+    report = score(Request(*files(ENGLISH, ENGLISH), Asked(protocol="sacrebleu"), overlap=train))
+    assert [r.without for r in report.results] == [""]
+    assert "less 3 exact: nothing is left to score" in report.notes
+    assert any("train.tsv" in note and "caption" in note for note in report.notes)
+
+
+def test_bleurt_that_nothing_wants_is_not_ignored_in_silence(files, tmp_path: Path) -> None:
+    asked = Request(*files(ENGLISH, ENGLISH), Asked(protocol="sacrebleu"), bleurt=str(tmp_path))
+    assert f"--bleurt {tmp_path}: no protocol here has BLEURT" in score(asked).notes
+
+
+@pytest.mark.parametrize("name", [".", "nosuch.json", ""])
+def test_no_such_file(name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="there is no such file"):
+        score(Request(Path(name)))
+
+
+def test_a_record_that_is_not_text(tmp_path: Path) -> None:
+    path = a_run(tmp_path)
+    path.with_name(path.name.replace(".predictions.jsonl", ".json")).write_bytes(b"\xff")
+    with pytest.raises(OutputError, match="cannot be read as a run record"):
+        score(Request(path))
+
+
+def test_a_ctm_without_most_of_its_clips_is_barred(tmp_path: Path) -> None:
+    (tmp_path / "h.ctm").write_text("a 1 0.0 0.1 REGEN\n")
+    stm = [f"{name} 1 signer 0.0 1.79769e+308 REGEN NORD\n" for name in "abc"]
+    (tmp_path / "r.stm").write_text("".join(stm))
+    report = score(Request(tmp_path / "h.ctm", tmp_path / "r.stm", Asked(protocol="phoenix-2014")))
+    assert report.barred == ("2 samples have no line in the CTM",)
+    with pytest.raises(DataError, match="is a STM where a CTM belongs; are the two files swapped"):
+        score(Request(tmp_path / "r.stm", tmp_path / "h.ctm", Asked(protocol="phoenix-2014")))
+
+
+def test_trn_is_not_taken_for_plain_lines(tmp_path: Path) -> None:
+    for name in ("h.trn", "r.trn"):
+        (tmp_path / name).write_text("THE CAT SAT (a_1)\nON MAT (a_2)\n")
+    with pytest.raises(DataError, match="every line ends in '\\(id\\)', as in sclite's trn"):
+        score(Request(tmp_path / "h.trn", tmp_path / "r.trn", Asked(protocol="phoenix-2014")))
