@@ -13,7 +13,7 @@ NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights", "
 """Columns that, like numbers, are never broken into lines."""
 POINTS = ("BLEU", "chrF")
 """How the names of scores begin that are no shares of anything, and so no percents."""
-NARROWEST = 16
+NARROWEST = 14
 """Characters that a column of text keeps on a narrow terminal."""
 PADDING, EDGES = 3, 1
 """Characters around a cell, and what the edges of a table take besides."""
