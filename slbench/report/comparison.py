@@ -1,6 +1,7 @@
 """Comparisons of two runs, as tables and as JSON."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -11,6 +12,8 @@ from slbench.report.tables import COMPOSED, simple_table
 from slbench.scoring.compare import FileComparison
 
 HEADINGS = ("protocol", "score", "A", "B", "B - A", "95 % interval", "p", "p bootstrap")
+LONGEST = 160
+"""Characters of a text that a table shows; the JSON has it whole."""
 EXPLAINED = "p: paired approximate randomisation, two-sided; p bootstrap: paired bootstrap, as sacrebleu computes it"
 
 
@@ -46,14 +49,16 @@ def comparison_notes(found: FileComparison) -> list[str]:
 def _changes(title: str, samples: tuple[Change, ...]) -> Table:
     table = simple_table(title, ("sample", "adds", "", "text"), numbers=("adds",))
     for sample in samples:
-        table.add_row(sample.id, f"{sample.influence:+.3f}", "ref", sample.reference)
+        table.add_row(sample.id, f"{sample.influence:+.3f}", "ref", _shown(sample.reference))
         table.add_row("", "", "A", _shown(sample.hypothesis_a))
         table.add_row("", "", "B", _shown(sample.hypothesis_b))
     return table
 
 
 def _shown(text: str | None) -> str:
-    return "(failed)" if text is None else text or "(empty)"
+    if text is None:
+        return "(failed)"
+    return textwrap.shorten(text, LONGEST, placeholder=" ...") or "(empty)"
 
 
 def comparison_json(found: FileComparison) -> str:

@@ -1,7 +1,7 @@
 """Scores of a prediction file, as tables and as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -54,15 +54,20 @@ def _scores(report: Report) -> Table:
 
 def _protocols(report: Report) -> Table:
     columns = _columns(report.results)
-    headings = ("protocol", *map(label, columns.values()), "others")
-    table = simple_table(None, headings, numbers=headings[1:-1])
-    for result in report.results:
+    others = [_others(result, columns) for result in report.results]
+    headings = ("protocol", *map(label, columns.values()), *(["others"] if any(others) else []))
+    table = simple_table(None, headings, numbers=headings[1 : 1 + len(columns)])
+    for result, other in zip(report.results, others, strict=True):
         found = {score.name: score for score in result.scores}
         cells = [f"{found[name].value:.2f}" if name in found else "" for name in columns]
-        others = [f"{name} {score.value:.2f}" for name, score in found.items() if name not in columns]
-        shown = ", ".join(name for name in others if not name.startswith("CER-"))
-        table.add_row(_row_name(result), *cells, shown)
+        table.add_row(_row_name(result), *cells, *([other] if any(others) else []))
     return table
+
+
+def _others(result: Result, columns: Mapping[str, Score]) -> str:
+    """Scores without a column of their own; CER's parts are left to the JSON."""
+    shown = [score for score in result.scores if score.name not in columns and not score.name.startswith("CER-")]
+    return ", ".join(f"{score.name} {score.value:.2f}" for score in shown)
 
 
 def _columns(results: Sequence[Result]) -> dict[str, Score]:

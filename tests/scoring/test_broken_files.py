@@ -35,7 +35,11 @@ BROKEN = [
     ('{"id": "a", "pred": "\\ud800"}\n', "slt", ["p.txt:1: 'pred' holds half of a surrogate pair"]),
     ('{"id": null, "pred": "b"}\n', "slt", ["p.txt:1: the sample has no id"]),
     ('{"id": true, "pred": "b"}\n', "slt", ["p.txt:1: 'id' is not text but true"]),
-    ('{"id": "a", "pred": "b", "top_k": [7]}\n', "islr", ["p.txt:1: 'top_k' is neither a list of glosses, best first, nor of objects"]),
+    (
+        '{"id": "a", "pred": "b", "top_k": [7]}\n',
+        "islr",
+        ["p.txt:1: 'top_k' is neither a list of glosses, best first, nor of objects"],
+    ),
     ("id,hypothesis\na,b\nc,d,e\n", "slt", ["p.txt:3: columns here: 3, in the header: 2; quote a text that holds ','"]),
     ("id\thypothesis\na\n", "slt", ["p.txt:2: columns here: 1, in the header: 2"]),
     ("id,hypothesis\n ,b\n", "slt", ["p.txt:2: the sample has no id"]),
