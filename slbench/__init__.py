@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from slbench.engine.request import RunRequest
     from slbench.engine.training import TrainingRequest, TrainingRun
     from slbench.errors import ClipError, SlbenchError
+    from slbench.metrics.base import Answer, Score
+    from slbench.metrics.protocols import get_protocol
     from slbench.modeling.base import Model, Output, Setting, Trainable
     from slbench.records import Prediction, RunRecord
 
 __all__ = [
+    "Answer",
     "Clip",
     "ClipError",
     "DatasetCard",
@@ -32,6 +35,7 @@ __all__ = [
     "Run",
     "RunRecord",
     "RunRequest",
+    "Score",
     "Setting",
     "SlbenchError",
     "TaskCard",
@@ -39,6 +43,7 @@ __all__ = [
     "TrainingRequest",
     "TrainingRun",
     "__version__",
+    "get_protocol",
 ]
 
 _HOMES = {
@@ -48,6 +53,8 @@ _HOMES = {
     "slbench.engine.request": ("RunRequest",),
     "slbench.engine.training": ("TrainingRequest", "TrainingRun"),
     "slbench.errors": ("ClipError", "SlbenchError"),
+    "slbench.metrics.base": ("Answer", "Score"),
+    "slbench.metrics.protocols": ("get_protocol",),
     "slbench.modeling.base": ("Model", "Output", "Setting", "Trainable"),
     "slbench.records": ("Prediction", "RunRecord"),
 }

@@ -139,6 +139,12 @@ def test_score(tmp_path: Path) -> None:
     assert [row for row in rows if row not in lines] == []
 
 
+def test_the_python_of_the_score_page_runs() -> None:
+    (code,) = [block["text"] for block in BLOCK.finditer(read_page("score.md").text) if block["language"] == "python"]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["BLEU-4", "BLEU-1", "BLEU-2", "BLEU-3", "ROUGE-L"]
+
+
 def test_score_names_every_protocol() -> None:
     text = read_page("score.md").text
     assert [protocol.name for protocol in PROTOCOLS if f"`{protocol.name}`" not in text] == []
