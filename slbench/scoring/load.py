@@ -43,7 +43,8 @@ class Loaded:
     matched: Matched
     """In the order of ids, so that intervals do not depend on that of a file."""
     protocols: tuple[Protocol, ...]
-    predictions_sha256: str
+    predictions_sha256: str | None
+    """None: read from a pipe."""
 
 
 def load(request: Request) -> Loaded:
@@ -53,7 +54,7 @@ def load(request: Request) -> Loaded:
         SlbenchError: with the file, the line or the ids, and what to do.
     """
     request = _of_run(request)
-    if not request.predictions.is_file():
+    if not request.predictions.exists() or request.predictions.is_dir():
         raise DataError(f"{request.predictions}: there is no such file; name a file of predictions")
     planned = plan(request.asked, request.predictions)
     predictions = read_predictions(request.predictions, planned.family)
@@ -61,7 +62,7 @@ def load(request: Request) -> Loaded:
     _check_sclite(predictions, references)
     matched = _sorted(match(predictions, references, request.allow_missing))
     unit = planned.unit or unit_of(answer.reference for answer in matched.answers)
-    digest = file_digest(request.predictions)
+    digest = file_digest(request.predictions) if request.predictions.is_file() else None
     return Loaded(request, planned, unit, matched, tuple(planned.protocols(unit)), digest)
 
 

@@ -248,3 +248,10 @@ def test_protocols_are_listed() -> None:
     values = json.loads(slbench("list", "protocols", "--format", "json").stdout)
     assert {value["name"] for value in values} >= {"slbench", "uni-sign", "phoenix-2014"}
     assert all(value["source"] for value in values)
+
+
+def test_predictions_from_a_pipe(texts: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "slbench", "score", "/dev/stdin", *texts[1:], "--task", "how2sign-slt"]
+    done = subprocess.run(command, input=PREDICTED, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "BLEU-4" in done.stdout
