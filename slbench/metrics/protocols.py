@@ -62,8 +62,12 @@ class Protocol:
         """
         seen = [self.normalised(answer) for answer in answers]
         found = [score for metric in (*self.computable(answers), *extra) for score in scores(metric, seen)]
-        rules = f"protocol:{self.name}|refs:{named(self.references)}|hyps:{named(self.hypotheses)}"
-        return [replace(score, signature=f"{rules}|{score.signature}") for score in found]
+        return [replace(score, signature=f"{self.rules}|{score.signature}") for score in found]
+
+    @property
+    def rules(self) -> str:
+        """How the signature of each of its scores begins."""
+        return f"protocol:{self.name}|refs:{named(self.references)}|hyps:{named(self.hypotheses)}"
 
     def normalised(self, answer: Answer) -> Answer:
         """The answer as the metrics see it; a failed clip stays without a hypothesis."""

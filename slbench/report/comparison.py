@@ -14,7 +14,10 @@ from slbench.scoring.compare import FileComparison
 HEADINGS = ("protocol", "score", "A", "B", "B - A", "95 % interval", "p", "p bootstrap")
 LONGEST = 160
 """Characters of a text that a table shows; the JSON has it whole."""
-EXPLAINED = "p: paired approximate randomisation, two-sided; p bootstrap: paired bootstrap, as sacrebleu computes it"
+EXPLAINED = (
+    "adds: what the sample adds to B - A; p: paired approximate randomisation, two-sided; "
+    "p bootstrap: paired bootstrap, as sacrebleu computes it"
+)
 
 
 def comparison_tables(found: FileComparison) -> Iterator[Table]:
@@ -29,12 +32,16 @@ def comparison_tables(found: FileComparison) -> Iterator[Table]:
 def _scores(found: FileComparison) -> Table:
     composed = [COMPOSED] if found.a.plan.composed else []
     count = found.compared[0].comparisons[0].samples
-    table = simple_table(", ".join([f"{count:,} samples", *composed]), HEADINGS, numbers=HEADINGS[2:])
+    several = len(found.compared) > 1
+    protocol = [] if several else [f"protocol {found.compared[0].protocol.name}"]
+    title = ", ".join([f"{count:,} samples", *composed, *protocol])
+    table = simple_table(title, HEADINGS if several else HEADINGS[1:], numbers=HEADINGS[2:])
     for compared in found.compared:
         for one in compared.comparisons:
             arrow = " ↓" if one.better == "lower" else ""
             table.add_row(
-                compared.protocol.name, f"{one.name}{arrow}", f"{one.a:.2f}", f"{one.b:.2f}", f"{one.difference:+.2f}",
+                *([compared.protocol.name] if several else []),
+                f"{one.name}{arrow}", f"{one.a:.2f}", f"{one.b:.2f}", f"{one.difference:+.2f}",
                 f"{one.low:+.2f} – {one.high:+.2f}", f"{one.p_randomisation:.4f}", f"{one.p_bootstrap:.4f}",
             )  # fmt: skip
     return table

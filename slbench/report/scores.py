@@ -112,7 +112,7 @@ def score_json(report: Report) -> str:
         "samples": len(matched.answers),
         "missing": matched.missing,
         "extra": matched.extra,
-        "without a line in the CTM": matched.silent,
+        "silent": matched.silent,
         "notes": report.notes,
         "barred": report.barred,
         "overlap": None if report.overlap is None else _overlap_values(report.overlap),

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from slbench.metrics.base import Score
 from slbench.records import RunRecord, ScoreStamp
 
-NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights", "protocol")
+NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights", "protocol", "sample")
 """Columns that, like numbers, are never broken into lines."""
 POINTS = ("BLEU", "chrF")
 """How the names of scores begin that are no shares of anything, and so no percents."""

@@ -1,13 +1,13 @@
 """Two files of predictions, or two runs, compared on the same samples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slbench.errors import DataError, OptionError, near, some
 from slbench.metrics.accuracy import can_rank
 from slbench.metrics.base import Answer, Metric
 from slbench.metrics.paired import Changes, Comparison, changes, compare
 from slbench.metrics.protocols import Protocol
-from slbench.scoring.load import Loaded, Request, load, notes_of
+from slbench.scoring.load import Loaded, Request, bars_of, load, notes_of
 from slbench.scoring.plan import ALL
 from slbench.scoring.score import bleurt
 
@@ -55,14 +55,25 @@ def compare_files(a: Request, b: Request, metric: str | None, count: int, seed: 
     ]
     compared = [one for one in found if one is not None]
     if not compared:
-        known = [name for protocol in loaded_a.protocols for m in protocol.metrics for name in m.signatures]
-        raise OptionError(f"--metric {metric}: {_names(loaded_a)} has no such score here{near(str(metric), known)}")
+        known = dict.fromkeys(
+            name for protocol in loaded_a.protocols for m in protocol.metrics for name in m.signatures
+        )
+        names = ", ".join(protocol.name for protocol in loaded_a.protocols)
+        raise OptionError(f"--metric {metric}: no such score here under {names}{near(str(metric), list(known))}")
     first = compared[0]
     name = first.comparisons[0].name
     of_metric = next(m for m in (*first.protocol.metrics, *extra) if name in m.signatures)
     every = changes(of_metric, *_normalised(first.protocol, sides), ids=ids, count=count)
-    notes = tuple(dict.fromkeys((*notes_of(loaded_a), *notes_of(loaded_b), *left_out)))
+    notes = (*_notes(loaded_a, loaded_b), *left_out)
     return FileComparison(loaded_a, loaded_b, tuple(compared), next(c for c in every if c.name == name), notes)
+
+
+def _notes(a: Loaded, b: Loaded) -> list[str]:
+    """What holds for both, then what holds for one, and why either may not stand on a leaderboard."""
+    of_a, of_b = ([*notes_of(one), *(f"not for a leaderboard: {bar}" for bar in bars_of(one))] for one in (a, b))
+    both = [note for note in of_a if note in of_b]
+    sides = (("A", of_a), ("B", of_b))
+    return [*both, *(f"{side}: {note}" for side, notes in sides for note in notes if note not in both)]
 
 
 def _answers(loaded: Loaded, ids: list[str]) -> list[Answer]:
@@ -92,15 +103,11 @@ def _compared(protocol: Protocol, sides: Sides, extra: list[Metric], metric: str
     name = metric or next(iter(protocol.metrics[0].signatures))
     pair = _normalised(protocol, sides)
     found = [one for m in computable if name in (ALL, *m.signatures) for one in compare(m, *pair, seed=seed)]
-    wanted = tuple(one for one in found if name in (ALL, one.name))
+    signed = [replace(one, signature=f"{protocol.rules}|{one.signature}") for one in found]
+    wanted = tuple(one for one in signed if name in (ALL, one.name))
     return Compared(protocol, wanted) if wanted else None
 
 
 def _normalised(protocol: Protocol, sides: Sides) -> Sides:
     a, b = ([protocol.normalised(answer) for answer in side] for side in sides)
     return a, b
-
-
-def _names(loaded: Loaded) -> str:
-    names = [protocol.name for protocol in loaded.protocols]
-    return f"protocol {names[0]}" if len(names) == 1 else f"none of {', '.join(names)}"

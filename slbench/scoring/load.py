@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from slbench import catalog
-from slbench.cards import TaskCard, TextUnit
+from slbench.cards import DatasetCard, TaskCard, TextUnit
 from slbench.errors import DataError
 from slbench.files import file_digest
 from slbench.metrics.protocols import Protocol
 from slbench.scoring.files import read_predictions, read_references
 from slbench.scoring.matching import Matched, match
+from slbench.scoring.plain import PREDICTED, TRUTH
 from slbench.scoring.plan import PREDICTIONS, Asked, Plan, plan, record_of, unit_of
 from slbench.scoring.source import Sample, Table
 
@@ -55,11 +56,12 @@ def load(request: Request) -> Loaded:
     """
     request = _of_run(request)
     if not request.predictions.exists() or request.predictions.is_dir():
-        raise DataError(f"{request.predictions}: there is no such file; name a file of predictions")
+        what = "is a folder" if request.predictions.is_dir() else "there is no such file"
+        raise DataError(f"{request.predictions}: {what}; name a file of predictions, or the record of a run")
     planned = plan(request.asked, request.predictions)
     predictions = read_predictions(request.predictions, planned.family)
     references = _references(request, planned, predictions)
-    _check_sclite(predictions, references)
+    _check_roles(predictions, references)
     matched = _sorted(match(predictions, references, request.allow_missing))
     unit = planned.unit or unit_of(answer.reference for answer in matched.answers)
     digest = file_digest(request.predictions) if request.predictions.is_file() else None
@@ -73,11 +75,15 @@ def _of_run(request: Request) -> Request:
     return replace(request, predictions=request.predictions.with_suffix(PREDICTIONS))
 
 
-def _check_sclite(predictions: Table, references: Table | None) -> None:
-    """Raise DataError where a format of sclite is in the other's place: a CTM holds hypotheses, an STM references."""
+def _check_roles(predictions: Table, references: Table | None) -> None:
+    """Raise DataError where formats say that the files are swapped: a CTM holds hypotheses, an STM references."""
     for table, wrong, right in ((predictions, "STM", "CTM"), (references, "CTM", "STM")):
         if table is not None and table.format == wrong:
             raise DataError(f"{table.path}: is a {wrong} where a {right} belongs; are the two files swapped?")
+    if references is not None and (predictions.format, references.format) == (TRUTH, PREDICTED):
+        raise DataError(
+            f"{predictions.path} holds lines of ground-truth and {references.path} lines of predictions; swap the two"
+        )
 
 
 def _sorted(matched: Matched) -> Matched:
@@ -87,23 +93,21 @@ def _sorted(matched: Matched) -> Matched:
 
 
 def _references(request: Request, planned: Plan, predictions: Table) -> Table | None:
-    """From the file that was named, or the predictions' own (None), or the prepared corpus."""
+    """From the file that was named, or the task's corpus where slbench can read it, or the predictions' own (None)."""
     if request.references is not None:
         return read_references(request.references, planned.family)
-    if planned.task is None or all(sample.reference is not None for sample in predictions.samples):
+    if planned.task is None:
         return None
-    return corpus_references(planned.task, planned.split)
-
-
-def corpus_references(task: TaskCard, split: str) -> Table:
-    """The references of a task's split, from the corpus itself.
-
-    Raises:
-        DataError: slbench cannot read it.
-    """
-    dataset = catalog.get_dataset(task.dataset, task)
-    if dataset.reader is None:
+    dataset = catalog.get_dataset(planned.task.dataset, planned.task)
+    if dataset.reader is not None:
+        return corpus_references(planned.task, dataset, planned.split)
+    if any(sample.reference is None for sample in predictions.samples):
         raise DataError(f"--references FILE is needed: slbench cannot read the corpus {dataset.name} itself yet")
+    return None
+
+
+def corpus_references(task: TaskCard, dataset: DatasetCard, split: str) -> Table:
+    """The references of a task's split, from the corpus itself."""
     from slbench.data.store import prepare  # imports datasets and pyarrow
 
     clips = prepare(dataset, [split]).split(split)
@@ -126,6 +130,8 @@ def _doubts(loaded: Loaded) -> Iterator[str]:
         yield f"the references are not written in {planned.task.language}, the language of {planned.title}"
     if planned.family == "cslr" and not any(" " in reference.strip() for reference in references):
         yield "every reference is a single word; glosses have spaces between them"
+    if not any(set((answer.hypothesis or "").split()) & set(answer.reference.split()) for answer in answers):
+        yield "no prediction has a word of its reference; are they of the same samples, language and spacing?"
     if all(answer.hypothesis == answer.reference for answer in answers):
         yield "every prediction equals its reference"
     if all(answer.ranking and answer.hypothesis != answer.ranking[0] for answer in answers):
@@ -163,7 +169,8 @@ def bars_of(loaded: Loaded) -> tuple[str, ...]:
         f"--allow-missing: {len(matched.extra)} samples are not in the references": matched.extra,
         f"{len(matched.silent)} samples have no line in the CTM": matched.silent,
         f"{failed} samples failed": failed,
-        f"{len(matched.answers):,} of {whole or 0:,} samples": whole is not None and len(matched.answers) < whole,
+        f"{len(matched.answers):,} of {whole or 0:,} samples": whole not in (None, len(matched.answers)),
+        "the references are of --references, not the corpus's": loaded.plan.readable and loaded.request.references,
         "the predictions are not those of the record": record
         and record.predictions_sha256 != loaded.predictions_sha256,
     }

@@ -103,7 +103,7 @@ def _by_id(predictions: Table, references: Table, allow_missing: bool) -> Matche
     taken = set(same.values())
     missing = tuple(name for name in wanted if name not in same)
     extra = tuple(name for name in found if name not in taken)
-    _check_ids(predictions, references, () if allow_missing else missing, () if allow_missing else extra)
+    _check_ids(predictions, references, missing, extra, allow_missing)
     pairs = [(sample, found[same[name]]) for name, sample in wanted.items() if name in same]
     matched = _matched(pairs, predictions, references)
     notes += _notes_on_absence(silent, missing, extra)
@@ -144,13 +144,16 @@ def _nested(first: str, second: str) -> bool:
     return long == short or long.endswith(f"/{short}")
 
 
-def _check_ids(predictions: Table, references: Table, missing: Sequence[str], extra: Sequence[str]) -> None:
-    problems = {
-        f"missing in {predictions.path}": missing,
-        f"only in {predictions.path}": extra,
-        f"more than once in {predictions.path}": _repeated(predictions, bool(missing or extra)),
-        f"more than once in {references.path}": _repeated(references, bool(missing or extra)),
+def _check_ids(
+    predictions: Table, references: Table, missing: Sequence[str], extra: Sequence[str], allow_missing: bool
+) -> None:
+    twice = {
+        f"more than once in {table.path}": _repeated(table, but_for_suffix=bool(missing or extra))
+        for table in (predictions, references)
     }
+    if allow_missing:
+        missing = extra = ()
+    problems = {f"missing in {predictions.path}": missing, f"only in {predictions.path}": extra, **twice}
     lines = [f"  {_listing(problem, ids)}" for problem, ids in problems.items() if ids]
     if lines:
         remedies = ["--allow-missing scores those in both"] if missing or extra else []

@@ -6,6 +6,8 @@ from slbench.scoring.columns import ANY_TEXT, GLOSSES, HYPOTHESES, IDS, KNOWN, R
 from slbench.scoring.source import Sample, Source, Table
 
 RELEASED = re.compile(r"sample: (.*?), (prediction|ground-truth): ?(.*)")
+PREDICTED, TRUTH = "Uni-Sign predictions", "Uni-Sign ground-truth"
+"""Names of the released format."""
 TRN = re.compile(r"\S\s+\([^()\s]+[-_][^()\s]+\)\s*$")
 """How a line of sclite's trn format ends."""
 FIRST_WORD = re.compile(r"(?=\S*[0-9])([A-Za-z0-9_./:-]{4,})(?:[ \t]|$)")
@@ -36,7 +38,7 @@ def read_released(source: Source) -> Table:
         samples.append(Sample(source.sample_id(found[1], number), found[3]))
     swapped = ROLES[kinds[0]] != source.role
     notes = [f"its lines say {kinds[0]!r}, but it was given as {source.role}"] if swapped else []
-    return source.table("Uni-Sign", samples, notes)
+    return source.table(TRUTH if kinds[0] == "ground-truth" else PREDICTED, samples, notes)
 
 
 def read_plain(source: Source) -> Table:

@@ -68,6 +68,11 @@ class Plan:
         return self.record.task.name if self.record else None
 
     @property
+    def readable(self) -> bool:
+        """Whether slbench can read the task's corpus itself."""
+        return self.task is not None and catalog.get_dataset(self.task.dataset, self.task).reader is not None
+
+    @property
     def composed(self) -> bool:
         """Whether the clips are known to be put together from recordings of parts."""
         if self.task is not None:
@@ -125,14 +130,15 @@ def _split(asked: Asked, card: TaskCard | None, record: RunRecord | None) -> str
 
 
 def record_of(path: Path) -> RunRecord | None:
-    """The record that a file is, if it is one: a whole JSON object with a schema's version."""
+    """The record that a file is, if it is one or tries to be: a whole JSON object with one of a record's keys."""
     if path.suffix != ".json" or not path.is_file():
         return None
     try:
         values = json.loads(path.read_bytes())
     except ValueError:
         return None  # JSON lines, or no JSON: whoever reads it as predictions says what is wrong
-    return read_record(path) if isinstance(values, dict) and "schema_version" in values else None
+    is_record = isinstance(values, dict) and {"schema_version", "task", "scores"} & set(values)
+    return read_record(path) if is_record else None
 
 
 def record_beside(predictions: Path) -> RunRecord | None:

@@ -215,7 +215,7 @@ def test_comparing_two_files(texts: tuple[str, ...], tmp_path: Path) -> None:
     other.write_text(REFERRED.replace("reference", "hypothesis"))
     done = slbench("compare", texts[0], str(other), *texts[1:], "--task", "how2sign-slt", COLUMNS="80")
     assert done.returncode == 0, done.stderr
-    for part in ("better in B", "the cat sits on a mat", "B - A", "p bootstrap", "A: ", "slbench    BLEU-4"):
+    for part in ("better in B", "the cat sits on a mat", "B - A", "p bootstrap", "A: ", "2 samples, protocol slbench"):
         assert part in done.stdout
     assert "worse in B" not in done.stdout
     asked = slbench("compare", texts[0], str(other), *texts[1:], "--task", "how2sign-slt", "--format", "json")

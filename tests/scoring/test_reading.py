@@ -85,9 +85,9 @@ def test_cells_may_hold_line_ends(folder) -> None:
 def test_released_format_comes_back(folder, corpus) -> None:
     lines = "".join(f"sample: {i}, prediction: {t}\n" for i, t in corpus.items())
     table = predictions(folder, lines)
-    assert (table.format, texts(table), table.notes) == ("Uni-Sign", corpus, ())
+    assert (table.format, texts(table), table.notes) == ("Uni-Sign predictions", corpus, ())
     table = references(folder, lines.replace(", prediction: ", ", ground-truth: "))
-    assert (table.format, texts(table), table.notes) == ("Uni-Sign", corpus, ())
+    assert (table.format, texts(table), table.notes) == ("Uni-Sign ground-truth", corpus, ())
 
 
 def test_released_format_given_as_the_other_kind_is_noted(folder) -> None:

@@ -17,7 +17,7 @@ def released(name: str) -> Matched:
     folder = PREDICTIONS / "uni-sign"
     predictions = read_predictions(folder / f"{name}.pres.txt", "slt")
     references = read_references(folder / f"{name}.refs.txt", "slt")
-    assert predictions.format == references.format == "Uni-Sign"
+    assert (predictions.format, references.format) == ("Uni-Sign predictions", "Uni-Sign ground-truth")
     return match(predictions, references)
 
 

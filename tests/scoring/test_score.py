@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -287,7 +288,7 @@ def test_bleurt_that_nothing_wants_is_not_ignored_in_silence(files, tmp_path: Pa
 @pytest.mark.parametrize("name", [".", "nosuch.json", ""])
 def test_no_such_file(name: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="there is no such file|is a folder"):
         score(Request(Path(name)))
 
 
@@ -313,3 +314,43 @@ def test_trn_is_not_taken_for_plain_lines(tmp_path: Path) -> None:
         (tmp_path / name).write_text("THE CAT SAT (a_1)\nON MAT (a_2)\n")
     with pytest.raises(DataError, match="every line ends in '\\(id\\)', as in sclite's trn"):
         score(Request(tmp_path / "h.trn", tmp_path / "r.trn", Asked(protocol="phoenix-2014")))
+
+
+def test_a_corpus_that_slbench_reads_has_the_say(tmp_path: Path) -> None:
+    """Made-up references beside the predictions, other ids or another split cannot pass as a score on the task."""
+    path = tmp_path / "p.jsonl"
+    rows = [json.loads(line) for line in a_run(tmp_path).read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps(row | {"reference": row["hypothesis"] or "A"}) + "\n" for row in rows))
+    asked = Asked(task="fingerspelling-cslr")
+    report = score(Request(path, asked=asked))
+    assert values(report)["WER"] == pytest.approx(28.155, abs=1e-3)
+    assert any("references in" in note and "differ in" in note for note in report.notes)
+    with pytest.raises(DataError, match="no id of"):
+        score(Request(path, asked=replace(asked, split="test-unseen")))
+    own = written(tmp_path, "r.tsv", {row["id"]: row["hypothesis"] or "A" for row in rows}, "gloss")
+    assert score(Request(path, own, asked)).barred == ("the references are of --references, not the corpus's",)
+
+
+def test_too_many_samples_bar_as_well(files) -> None:
+    texts = {str(n): "A B" for n in range(650)}
+    assert score(Request(*files(texts, texts), Asked(task="phoenix14-cslr"))).barred == ("650 of 629 samples",)
+
+
+def test_nothing_in_common_is_said(files) -> None:
+    spaced = {name: " ".join(text) for name, text in CHINESE.items()}
+    report = score(Request(*files(spaced, CHINESE), Asked(protocol="gfslt", unit="words")))
+    assert any(note.startswith("no prediction has a word of its reference") for note in report.notes)
+
+
+def test_ids_that_differ_by_suffix_in_one_file_are_never_allowed(files) -> None:
+    pair = files({"a.mp4": "X", "a": ENGLISH["a"], "b": "", "c": ""}, ENGLISH)
+    for allowed in (False, True):
+        with pytest.raises(DataError, match="more than once"):
+            score(Request(*pair, Asked(protocol="glofe"), allow_missing=allowed))
+
+
+def test_swapped_files_of_uni_sign(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("sample: a, prediction: A B\n")
+    (tmp_path / "r.txt").write_text("sample: a, ground-truth: A\n")
+    with pytest.raises(DataError, match="holds lines of ground-truth and .* lines of predictions; swap the two"):
+        score(Request(tmp_path / "r.txt", tmp_path / "p.txt", Asked(protocol="glofe")))
