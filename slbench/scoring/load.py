@@ -130,12 +130,16 @@ def _doubts(loaded: Loaded) -> Iterator[str]:
         yield f"the references are not written in {planned.task.language}, the language of {planned.title}"
     if planned.family == "cslr" and not any(" " in reference.strip() for reference in references):
         yield "every reference is a single word; glosses have spaces between them"
-    if not any(set((answer.hypothesis or "").split()) & set(answer.reference.split()) for answer in answers):
-        yield "no prediction has a word of its reference; are they of the same samples, language and spacing?"
+    if not any(_tokens(loaded, answer.hypothesis or "") & _tokens(loaded, answer.reference) for answer in answers):
+        yield "nothing of any prediction is in its reference; are they of the same samples, language and spacing?"
     if all(answer.hypothesis == answer.reference for answer in answers):
         yield "every prediction equals its reference"
     if all(answer.ranking and answer.hypothesis != answer.ranking[0] for answer in answers):
         yield "no prediction is the first of its ranking; is one of them in another spelling?"
+
+
+def _tokens(loaded: Loaded, text: str) -> set[str]:
+    return set(text if loaded.plan.family == "slt" and loaded.unit == "characters" else text.split())
 
 
 def _size(planned: Plan, count: int) -> Iterator[str]:

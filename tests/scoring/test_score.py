@@ -339,7 +339,9 @@ def test_too_many_samples_bar_as_well(files) -> None:
 def test_nothing_in_common_is_said(files) -> None:
     spaced = {name: " ".join(text) for name, text in CHINESE.items()}
     report = score(Request(*files(spaced, CHINESE), Asked(protocol="gfslt", unit="words")))
-    assert any(note.startswith("no prediction has a word of its reference") for note in report.notes)
+    assert any(note.startswith("nothing of any prediction is in its reference") for note in report.notes)
+    same = score(Request(*files(CHINESE, CHINESE), Asked(protocol="gfslt")))
+    assert not any("nothing of any prediction" in note for note in same.notes)
 
 
 def test_ids_that_differ_by_suffix_in_one_file_are_never_allowed(files) -> None:
