@@ -21,7 +21,6 @@ from slbench.metrics.ter import Ter
 from slbench.metrics.text import (
     ASCII_COMMAS,
     ASCII_UPPER,
-    GLOFE_WORDS,
     LOWER,
     NFKC,
     NO_SPACES,
@@ -29,6 +28,7 @@ from slbench.metrics.text import (
     Step,
     Steps,
     changed,
+    glofe_words,
     named,
 )
 from slbench.metrics.wer import ErrorRate
@@ -93,6 +93,10 @@ def _spaced(answer: Answer) -> Answer:
     return Answer(SPACED.apply(answer.reference), SPACED.apply(answer.hypothesis or ""))
 
 
+def _glofe(answer: Answer) -> Answer:
+    return Answer(glofe_words(answer.reference), glofe_words(answer.hypothesis or ""))
+
+
 _OURS = {
     "islr": "slbench: compatibility forms are one on both sides",
     "cslr": "slbench: compatibility forms are one on both sides; errors cost one each, so WER is the smallest there is",
@@ -132,6 +136,7 @@ _13A, _CHAR = Bleu("13a", ORDERS), Bleu("char", ORDERS)
 _LINEAGE = Bleu("none", ORDERS, smoothing="floor", floor=0.0, effective_order=True)
 """raw_corpus_bleu of the sacrebleu 1.4 that neccam/slt and SLRT carry: its floor is 0, so nothing is smoothed."""
 _UNSMOOTHED = Bleu("none", ORDERS, smoothing="none")
+_WITHOUT_STOPS = Changed(_UNSMOOTHED, _glofe, "words:no-full-stops")
 _EDITS, _SCLITE = ErrorRate("words"), ErrorRate("words", costs="3-3-4")
 _PYPI, _MSCOCO, _TF = RougeL("rouge"), RougeL("mscoco"), RougeL("tf_seq2seq")
 _GOOGLE, _GOOGLE_ASCII = RougeL("rouge_score"), RougeL("rouge_score", "ascii")
@@ -166,7 +171,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
     Protocol("gfslt", "slt", "characters", _SPACED, _SPACED, _NLG_EVAL, _GFSLT),
     Protocol("sltunet", "slt", "characters", _SPACED, _SPACED, (_13A, _MSCOCO), _SLTUNET),
     Protocol("ssvp-slt", "slt", "words", _RAW, _RAW, (_13A, _GOOGLE_ASCII), _SSVP, bleurt=True),
-    Protocol("glofe", "slt", "words", (LOWER, GLOFE_WORDS), (GLOFE_WORDS,), (_UNSMOOTHED,), _GLOFE, bleurt=True),
+    Protocol("glofe", "slt", "words", (LOWER,), _RAW, (_WITHOUT_STOPS,), _GLOFE, bleurt=True),
     Protocol("how2sign-wicv", "slt", "words", _RAW, _RAW, _WICV, SOURCE),
     Protocol("sacrebleu", "slt", "words", _RAW, _RAW, (_13A, Chrf(), Ter()), _SACREBLEU),
 )  # fmt: skip

@@ -44,11 +44,10 @@ ASCII_COMMAS = Step("comma-question", lambda text: text.replace("，", ",").repl
 EMPTY_WORD = "␀"
 
 
-def _glofe_words(text: str) -> str:
-    """Without full stops, split at single spaces, so that a text which ends in ` .` has an empty last word."""
+def glofe_words(text: str) -> str:
+    """The words of GloFE's code: every `.` is gone, inside numbers too, then cut at single spaces.
+
+    Where that leaves a space at the end, or nothing, there is an empty word, here `␀`.
+    """
     words = re.sub("[ \n]+", " ", text.strip().replace(".", "")).split(" ")
     return " ".join(word or EMPTY_WORD for word in words)
-
-
-GLOFE_WORDS = Step("glofe-words", _glofe_words)
-"""Every `.` is gone, inside numbers too; where that leaves a space at an end, or nothing, there is an empty word."""
