@@ -34,9 +34,12 @@ Task = Annotated[str | None, typer.Option(help="Task card: says family, unit and
 References = Annotated[Path | None, typer.Option(help="In any of these formats, or STM; else those in PREDICTIONS.")]
 ProtocolName = Annotated[
     str | None,
-    typer.Option(help="A protocol, or `all`; by default the task's. Without a task, --family may be needed."),
+    typer.Option(help="A protocol, or `all`; by default the task's. "),
 ]
-FamilyName = Annotated[FamilyOption | None, typer.Option("--family", help="Where neither task nor protocol says it.")]
+FamilyName = Annotated[
+    FamilyOption | None,
+    typer.Option("--family", help="Where neither task nor protocol says it, and the files look like another."),
+]
 UnitName = Annotated[UnitOption | None, typer.Option("--unit", help="Tokens of a text; by default as it is written.")]
 Split = Annotated[str | None, typer.Option(help="Split of the task; by default test, or that of the run.")]
 BleurtWeights = Annotated[

@@ -58,7 +58,7 @@ def load(request: Request) -> Loaded:
     if not request.predictions.exists() or request.predictions.is_dir():
         what = "is a folder" if request.predictions.is_dir() else "there is no such file"
         raise DataError(f"{request.predictions}: {what}; name a file of predictions, or the record of a run")
-    planned = plan(request.asked, request.predictions)
+    planned = plan(request.asked, request.predictions, request.references)
     predictions = read_predictions(request.predictions, planned.family)
     references = _references(request, planned, predictions)
     _check_roles(predictions, references)
@@ -124,6 +124,8 @@ def _doubts(loaded: Loaded) -> Iterator[str]:
     """What looks as if the files were not what they are given as."""
     answers, planned = loaded.matched.answers, loaded.plan
     references = [answer.reference for answer in answers]
+    if planned.guessed:
+        yield f"scored as {planned.family}, by the look of the references; --family says otherwise"
     if planned.family == "slt" and planned.unit is None:
         yield f"a token is one of {loaded.unit}, by the script of the references; --unit says otherwise"
     elif planned.task is not None and (planned.task.language in UNSPACED) != (unit_of(references) == "characters"):

@@ -12,6 +12,7 @@ from slbench.cards import Family, TaskCard, TextUnit
 from slbench.errors import OptionError
 from slbench.metrics.protocols import PROTOCOLS, Protocol, get_protocol, protocols_for
 from slbench.records import RunRecord, read_record
+from slbench.scoring.guess import family_of
 
 ALL = "all"
 """As `--protocol`: every protocol that the task card names, or else every one that scores the family."""
@@ -47,6 +48,8 @@ class Plan:
     split: str
     task: TaskCard | None
     record: RunRecord | None
+    guessed: bool
+    """Whether the family is what the texts look like."""
 
     def protocols(self, unit: TextUnit) -> list[Protocol]:
         """The protocols to score under.
@@ -87,11 +90,12 @@ class Plan:
         return self.record.task.clips if self.record else None
 
 
-def plan(asked: Asked, predictions: Path) -> Plan:
+def plan(asked: Asked, predictions: Path, references: Path | None = None) -> Plan:
     """Put together what was asked, the task's card, and the record that lies beside a prediction file.
 
     Raises:
         OptionError: something is missing, or two of them contradict each other.
+        DataError: a file cannot be read to see what family it is of.
         OutputError: there is a file in the record's place that is none.
     """
     record = record_beside(predictions)
@@ -100,23 +104,25 @@ def plan(asked: Asked, predictions: Path) -> Plan:
         raise OptionError(
             f"--task {card.name}: {predictions} are predictions of a run on {record.task.name}; leave --task out"
         )
-    family, unit, named = _scope(asked, card, record)
+    texts = references or predictions
+    family, unit, named = _scope(asked, card, record, texts)
     _agree(asked, family, unit)
     protocol = asked.protocol or (named[0] if named else None)
     if protocol is None:
         raise OptionError("--protocol: name one, or `all`; `--task` would name it too")
-    return Plan(family, unit, protocol, named, _split(asked, card, record), card, record)
+    guessed = not (asked.family or card or record) and len(_scored(protocol)) != 1
+    return Plan(family, unit, protocol, named, _split(asked, card, record), card, record, guessed)
 
 
 def _scope(
-    asked: Asked, card: TaskCard | None, record: RunRecord | None
+    asked: Asked, card: TaskCard | None, record: RunRecord | None, texts: Path
 ) -> tuple[Family, TextUnit | None, tuple[str, ...]]:
     """Family, unit and protocols, from the card, else the record, else the command line."""
     if card is not None:
         return card.family, card.unit, (card.protocol, *card.also)
     if record is not None:
         return record.task.family, record.task.unit, (record.protocol, *record.also)
-    return _family(asked), asked.unit, ()
+    return _family(asked, texts), asked.unit, ()
 
 
 def _split(asked: Asked, card: TaskCard | None, record: RunRecord | None) -> str:
@@ -148,18 +154,25 @@ def record_beside(predictions: Path) -> RunRecord | None:
     return None if stem == predictions.name or not path.is_file() else read_record(path)
 
 
-def _family(asked: Asked) -> Family:
-    """The family that was named, or the only one that the protocol scores."""
-    scored = {protocol.family for protocol in PROTOCOLS if protocol.name == asked.protocol}
+def _family(asked: Asked, texts: Path) -> Family:
+    """The family that was named, or the only one that the protocol scores, or the one that the texts look like."""
+    scored = _scored(asked.protocol)
     if asked.family is not None:
         return asked.family
     if len(scored) == 1:
         return scored.pop()
     if asked.protocol not in (None, ALL) and not scored:
         get_protocol(str(asked.protocol), "slt")  # says that there is none
+    looks = family_of(texts) if asked.protocol is not None else None
+    if looks is not None and (looks in scored or asked.protocol == ALL):
+        return looks
     known = [family for family in get_args(Family) if family in scored] or list(get_args(Family))
     what = f"--protocol {asked.protocol} scores several" if scored else "without --task it is not known what is scored"
     raise OptionError(f"--family: {what}; name one of {', '.join(known)}, or give --task")
+
+
+def _scored(protocol: str | None) -> set[Family]:
+    return {one.family for one in PROTOCOLS if one.name == protocol}
 
 
 def _agree(asked: Asked, family: Family, unit: TextUnit | None) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slbench.errors import CardError, DataError, OptionError, OutputError
 from slbench.metrics.protocols import protocols_for
 from slbench.report.scores import score_json, score_notes, score_title
+from slbench.scoring.guess import family_of
 from slbench.scoring.load import Request
 from slbench.scoring.plan import Asked, unit_of
 from slbench.scoring.score import score
@@ -55,11 +56,15 @@ def test_a_task_names_its_protocols(files) -> None:
     assert everything.barred == ("3 of 1,176 samples",)
 
 
-def test_without_a_task_the_family_is_the_protocols_or_must_be_named(files) -> None:
+def test_without_a_task_the_family_is_the_protocols_or_what_the_texts_look_like(files) -> None:
     pair = files(ENGLISH, ENGLISH)
     assert score(Request(*pair, Asked(protocol="glofe"))).loaded.plan.family == "slt"
-    with pytest.raises(OptionError, match="--family: --protocol uni-sign scores several; name one of islr, cslr, slt"):
-        score(Request(*pair, Asked(protocol="uni-sign")))
+    guessed = score(Request(*pair, Asked(protocol="uni-sign")))
+    assert guessed.loaded.plan.family == "slt"
+    assert "scored as slt, by the look of the references; --family says otherwise" in guessed.notes
+    assert not any("scored as" in note for note in score(Request(*pair, Asked("how2sign-slt"))).notes)
+    with pytest.raises(OptionError, match="--family: without --task it is not known what is scored"):
+        score(Request(*pair))
     with pytest.raises(OptionError, match="--protocol: name one, or `all`"):
         score(Request(*pair, Asked(family="slt")))
     every = score(Request(*pair, Asked(family="slt", protocol="all")))
@@ -356,3 +361,22 @@ def test_swapped_files_of_uni_sign(tmp_path: Path) -> None:
     (tmp_path / "r.txt").write_text("sample: a, ground-truth: A\n")
     with pytest.raises(DataError, match="holds lines of ground-truth and .* lines of predictions; swap the two"):
         score(Request(tmp_path / "r.txt", tmp_path / "p.txt", Asked(protocol="glofe")))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "family"),
+    [
+        ("r.stm", "a 1 s 0.0 1.79769e+308 REGEN NORD\n", "cslr"),
+        ("r.csv", "id,gloss\na,REGEN NORD\nb,SONNE\n", "cslr"),
+        ("r.csv", "id|gloss\na|HELP\nb|BOOK\n", "islr"),
+        ("r.csv", "id,text\na,REGEN NORD\n", "slt"),
+        ("r.csv", "name|orth|translation\na|REGEN NORD|es regnet im norden\n", "cslr"),
+        ("r.jsonl", '{"id": "a", "hypothesis": "A", "reference": "A", "top_k": ["A"]}\n', "islr"),
+        ("r.jsonl", '{"id": "a", "gloss": "REGEN NORD"}\n', "cslr"),
+        ("r.txt", "es regnet im norden\n", "slt"),
+        ("r.txt", "sample: a, ground-truth: es regnet\n", "slt"),
+    ],
+)
+def test_what_a_file_looks_like(tmp_path: Path, name: str, text: str, family: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert family_of(tmp_path / name) == family
