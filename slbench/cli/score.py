@@ -32,10 +32,7 @@ Predictions = Annotated[
 ]
 Task = Annotated[str | None, typer.Option(help="Task card: says family, unit and protocols.")]
 References = Annotated[Path | None, typer.Option(help="In any of these formats, or STM; else those in PREDICTIONS.")]
-ProtocolName = Annotated[
-    str | None,
-    typer.Option(help="A protocol, or `all`; by default the task's. "),
-]
+ProtocolName = Annotated[str | None, typer.Option(help="A protocol, or `all`; by default the task's.")]
 FamilyName = Annotated[
     FamilyOption | None,
     typer.Option("--family", help="Where neither task nor protocol says it, and the files look like another."),

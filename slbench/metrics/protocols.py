@@ -77,8 +77,9 @@ class Protocol:
 
     def left_out(self, answers: Sequence[Answer]) -> int:
         """Most answers that one of its metrics leaves out."""
-        seen = [self.normalised(answer) for answer in answers]
-        return max((metric.left_out(seen) for metric in self.metrics if isinstance(metric, Changed)), default=0)
+        changing = [metric for metric in self.metrics if isinstance(metric, Changed)]
+        seen = [self.normalised(answer) for answer in answers] if changing else []
+        return max((metric.left_out(seen) for metric in changing), default=0)
 
     def computable(self, answers: Sequence[Answer]) -> list[Metric]:
         """Its metrics without those that need a longer ranking than the answers have."""

@@ -23,15 +23,16 @@ def read_predictions(path: Path, family: Family) -> Table:
     Raises:
         DataError: the file cannot be read, is empty, broken, or may mean several things.
     """
-    return _read(load(path, "predictions", family))
+    return read(load(path, "predictions", family))
 
 
 def read_references(path: Path, family: Family) -> Table:
     """What is right, as `text` of each sample; formats and errors are those of `read_predictions`."""
-    return _read(load(path, "references", family))
+    return read(load(path, "references", family))
 
 
-def _read(source: Source) -> Table:
+def read(source: Source) -> Table:
+    """The samples of a file that is loaded already; formats and errors are those of `read_predictions`."""
     return _reader(source)(source)
 
 

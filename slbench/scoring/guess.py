@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slbench.cards import Family
 from slbench.scoring.columns import GLOSSES, canonical
-from slbench.scoring.files import read_references
+from slbench.scoring.files import read
 from slbench.scoring.jsonlines import is_json
 from slbench.scoring.sclite import sclite_format
 from slbench.scoring.source import Source, load
@@ -29,7 +29,7 @@ def family_of(path: Path) -> Family:
         return "islr"
     if not names & GLOSSES:
         return "slt"
-    texts = [sample.text or "" for sample in read_references(path, "cslr").samples]
+    texts = [sample.text or "" for sample in read(source).samples]
     return "cslr" if any(" " in text.strip() for text in texts) else "islr"
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from slbench import catalog
 from slbench.cards import DatasetCard, TaskCard, TextUnit
 from slbench.errors import DataError
 from slbench.files import file_digest
@@ -96,13 +95,14 @@ def _references(request: Request, planned: Plan, predictions: Table) -> Table | 
     """From the file that was named, or the task's corpus where slbench can read it, or the predictions' own (None)."""
     if request.references is not None:
         return read_references(request.references, planned.family)
-    if planned.task is None:
+    if planned.task is None or planned.dataset is None:
         return None
-    dataset = catalog.get_dataset(planned.task.dataset, planned.task)
-    if dataset.reader is not None:
-        return corpus_references(planned.task, dataset, planned.split)
+    if planned.dataset.reader is not None:
+        return corpus_references(planned.task, planned.dataset, planned.split)
     if any(sample.reference is None for sample in predictions.samples):
-        raise DataError(f"--references FILE is needed: slbench cannot read the corpus {dataset.name} itself yet")
+        raise DataError(
+            f"--references FILE is needed: slbench cannot read the corpus {planned.dataset.name} itself yet"
+        )
     return None
 
 
@@ -148,7 +148,7 @@ def _size(planned: Plan, count: int) -> Iterator[str]:
     if planned.samples in (None, count):
         return
     yield f"{planned.split} of {planned.title} has {planned.samples:,} samples; here are {count:,}"
-    splits = catalog.get_dataset(planned.task.dataset, planned.task).splits if planned.task else {}
+    splits = planned.dataset.splits if planned.dataset else {}
     fitting = [split for split, samples in splits.items() if samples == count]
     if fitting:
         yield f"{fitting[0]} has as many: --split {fitting[0]}?"
@@ -169,14 +169,16 @@ def bars_of(loaded: Loaded) -> tuple[str, ...]:
     """Why scores of these files may not stand on a leaderboard."""
     matched, record = loaded.matched, loaded.plan.record
     failed = sum(answer.hypothesis is None for answer in matched.answers)
-    whole = loaded.plan.samples
+    whole, dataset = loaded.plan.samples, loaded.plan.dataset
     reasons = {
         f"--allow-missing: {len(matched.missing)} samples are missing": matched.missing,
         f"--allow-missing: {len(matched.extra)} samples are not in the references": matched.extra,
         f"{len(matched.silent)} samples have no line in the CTM": matched.silent,
         f"{failed} samples failed": failed,
         f"{len(matched.answers):,} of {whole or 0:,} samples": whole not in (None, len(matched.answers)),
-        "the references are of --references, not the corpus's": loaded.plan.readable and loaded.request.references,
+        "the references are of --references, not the corpus's": dataset
+        and dataset.reader
+        and loaded.request.references,
         "the predictions are not those of the record": record
         and record.predictions_sha256 != loaded.predictions_sha256,
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from slbench import catalog
-from slbench.cards import Family, TaskCard, TextUnit
+from slbench.cards import DatasetCard, Family, TaskCard, TextUnit
 from slbench.errors import OptionError
 from slbench.metrics.protocols import PROTOCOLS, Protocol, get_protocol, protocols_for
 from slbench.records import RunRecord, read_record
@@ -47,6 +47,8 @@ class Plan:
     """What `ALL` stands for; empty: all that there are."""
     split: str
     task: TaskCard | None
+    dataset: DatasetCard | None
+    """The task's."""
     record: RunRecord | None
     guessed: bool
     """Whether the family is what the texts look like."""
@@ -71,22 +73,17 @@ class Plan:
         return self.record.task.name if self.record else None
 
     @property
-    def readable(self) -> bool:
-        """Whether slbench can read the task's corpus itself."""
-        return self.task is not None and catalog.get_dataset(self.task.dataset, self.task).reader is not None
-
-    @property
     def composed(self) -> bool:
         """Whether the clips are known to be put together from recordings of parts."""
-        if self.task is not None:
-            return catalog.get_dataset(self.task.dataset, self.task).composed
+        if self.dataset is not None:
+            return self.dataset.composed
         return self.record is not None and self.record.task.composed
 
     @property
     def samples(self) -> int | None:
         """How many the whole split has, if that is known."""
-        if self.task is not None:
-            return catalog.get_dataset(self.task.dataset, self.task).splits[self.split]
+        if self.dataset is not None:
+            return self.dataset.splits[self.split]
         return self.record.task.clips if self.record else None
 
 
@@ -111,7 +108,8 @@ def plan(asked: Asked, predictions: Path, references: Path | None = None) -> Pla
     if protocol is None:
         raise OptionError("--protocol: name one, or `all`; `--task` would name it too")
     guessed = not (asked.family or card or record) and len(_scored(protocol)) != 1
-    return Plan(family, unit, protocol, named, _split(asked, card, record), card, record, guessed)
+    dataset = None if card is None else catalog.get_dataset(card.dataset, card)
+    return Plan(family, unit, protocol, named, _split(asked, card, record), card, dataset, record, guessed)
 
 
 def _scope(
