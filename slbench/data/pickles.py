@@ -1,0 +1,119 @@
+"""Pickles from outside, read without running what they ask for.
+
+A pickle is a program: it may call any function that it can name. This reader knows plain containers, strings, numbers,
+numpy arrays and scalars, and tensors as `torch.load(weights_only=True)` reads them. A pickle that names anything else
+is refused before that is imported, let alone called.
+"""
+
+import gzip
+import io
+import pickle
+import warnings
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy._core.multiarray import _reconstruct, scalar
+from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
+
+from slbench.errors import DataError
+
+GZIP = b"\x1f\x8b"
+BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What bytes that are no pickle make numpy, torch and the unpickler raise."""
+LARGEST = 4 << 30
+"""Bytes of an unpacked file; a packed one of a few KB can hold any number of them."""
+
+
+def read_pickle(path: Path) -> Any:
+    """What a pickle holds, gzipped or not.
+
+    Raises:
+        DataError: it cannot be read, is no whole pickle, unpacks to more than 4 GB, or names what may not be called.
+    """
+    try:
+        data = _unpacked(path)
+        return _Reader(data, path).load()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); get it again from its source") from error
+    except (pickle.UnpicklingError, zlib.error, *BROKEN) as error:
+        raise DataError(f"{path}: is not a whole pickle ({error}); get it again from its source") from error
+
+
+def _unpacked(path: Path) -> bytes:
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    with gzip.open(path) if packed else path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise DataError(f"{path}: unpacks to more than {LARGEST >> 30} GB, which no file of a corpus does")
+    return data
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, data: bytes, path: Path) -> None:
+        super().__init__(io.BytesIO(data))
+        self.path = path
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = KNOWN.get((module.replace("numpy.core.", "numpy._core."), name))
+        if known is None:
+            raise DataError(
+                f"{self.path}: this pickle asks for {module}.{name}, which data has no need of and which may run code; "
+                "do not open it by other means, and ask where it comes from"
+            )
+        return known
+
+    def persistent_load(self, _pid: Any) -> Any:
+        raise pickle.UnpicklingError("it refers to objects outside the file")
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    """Bytes as old pickles hold them; the only encoding that they use."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"bytes in the encoding {encoding!r}")
+    return text.encode("latin1")
+
+
+def _collection(kind: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a collection of what is in the file; a mere number could ask for any number of bytes."""
+
+    def make(*items: Any) -> Any:
+        if any(isinstance(item, int) for item in items):
+            raise pickle.UnpicklingError(f"a number instead of what a {kind.__name__} holds")
+        return kind(*items)
+
+    return make
+
+
+def _storage(data: bytes) -> Any:
+    import torch
+
+    with warnings.catch_warnings(action="ignore"):
+        return torch.load(io.BytesIO(data), weights_only=True)
+
+
+def _tensor(*arguments: Any) -> Any:
+    from torch._utils import _rebuild_tensor_v2
+
+    return _rebuild_tensor_v2(*arguments)  # type: ignore[no-untyped-call]
+
+
+BUILTINS = ("builtins", "__builtin__")
+COLLECTIONS = (bytes, bytearray, set, frozenset)
+KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
+    **{(module, kind.__name__): _collection(kind) for module in BUILTINS for kind in COLLECTIONS},
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "scalar"): scalar,
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
+    ("_codecs", "encode"): _latin1,
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch.storage", "_load_from_bytes"): _storage,
+}
+"""All that a pickle may name; old numpy's `numpy.core` is `numpy._core`."""
