@@ -21,6 +21,8 @@ TextUnit = Literal["words", "characters"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
 CodeReference = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 Positive = Annotated[int, Field(ge=1)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A sha256."""
 
 
 class Frozen(BaseModel):
@@ -60,6 +62,29 @@ class Card(Frozen):
 CardT = TypeVar("CardT", bound=Card)
 
 
+class Listing(Frozen):
+    """A published count of a corpus's clips that differs from the card's own."""
+
+    source: str
+    """Whose lists."""
+    splits: dict[str, Positive]
+    """Clips of each split that they have."""
+    ids: dict[str, Digest] = {}
+    """sha256 of each split's sorted ids, one a line, where the list is to be had."""
+    note: str = ""
+    """Why it differs."""
+
+
+class Hub(Frozen):
+    """Files that a corpus's owners, or the authors of the poses, publish openly on the Hugging Face hub."""
+
+    repository: str
+    kind: Literal["model", "dataset"]
+    files: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Patterns of names, as in a shell; the parts of a split archive are joined in the order of their names."""
+    licence: str
+
+
 class DatasetCard(Card):
     """A corpus: who owns it, how to get it, what is in it, what is wrong with it."""
 
@@ -77,8 +102,26 @@ class DatasetCard(Card):
     """The estimator that made the keypoints, and their mapping."""
     reader: CodeReference | None = None
     """Class that reads the official layout; None: predictions on it can be scored, but slbench cannot read it."""
+    needs_source: bool = False
+    """Whether the reader must be told where the files are: `slbench data prepare NAME --source FOLDER`."""
+    subset: Positive | None = None
+    """Number of classes, for a corpus that comes in several sizes."""
+    files: tuple[str, ...] = ()
+    """The official files that the reader wants, below the folder that is named."""
     splits: dict[str, Positive]
-    """Clips of each split."""
+    """Clips of each split, in the owners' lists."""
+    ids: dict[str, Digest] = {}
+    """sha256 of each split's sorted ids, one a line, where the list is to be had."""
+    other_listings: tuple[Listing, ...] = ()
+    """Counts that other sources give."""
+    open_ended: bool = False
+    """Whether the owners name no clips, so that a corpus of any size is taken; `splits` is then what the paper counts."""
+    fps: Annotated[float, Field(gt=0)] | None = None
+    """Frame rate of the recordings; None: it varies, or is not known."""
+    languages: tuple[str, ...] = ()
+    """Written languages, in English."""
+    hub: tuple[Hub, ...] = ()
+    """What `slbench data download` fetches."""
     composed: bool = False
     """Whether the clips are put together from recordings of parts, and so are not real signing."""
     defects: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,3 +73,8 @@ def file_digest(path: Path) -> str:
 def text_digest(text: str) -> str:
     """sha256 of a text as UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def ids_digest(ids: Iterable[str]) -> str:
+    """sha256 of sorted ids, one a line."""
+    return text_digest("".join(f"{one}\n" for one in sorted(ids)))

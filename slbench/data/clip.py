@@ -24,9 +24,10 @@ class Clip:
         id: unique within its corpus.
         keypoints: (T, 133, 2), x and y divided by image width and height.
         scores: (T, 133), confidence of each point; 0 means not seen.
-        fps: frames a second.
+        fps: frames a second; 0 where nobody says.
         text: what the clip says, in the written language of its task.
         gloss: the glosses in order, joined by spaces; empty where there are none.
+        people: most persons that the estimator saw in one frame; the keypoints are those of one of them.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Clip:
     fps: float
     text: str
     gloss: str = ""
+    people: int = 1
 
     @property
     def frames(self) -> int:
