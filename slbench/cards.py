@@ -115,7 +115,7 @@ class DatasetCard(Card):
     other_listings: tuple[Listing, ...] = ()
     """Counts that other sources give."""
     open_ended: bool = False
-    """Whether the owners name no clips, so that a corpus of any size is taken; `splits` is then what the paper counts."""
+    """Whether the owners name no clips, so that any number is taken; `splits` is then what the paper counts."""
     fps: Annotated[float, Field(gt=0)] | None = None
     """Frame rate of the recordings; None: it varies, or is not known."""
     languages: tuple[str, ...] = ()

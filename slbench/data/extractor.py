@@ -6,7 +6,7 @@ measured 58.65 on WLASL2000 where the paper has 63.13 (github.com/ZechengLi19/Un
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from slbench.cards import Digest, Frozen
 from slbench.errors import DataError
@@ -21,9 +21,9 @@ class Extractor(Frozen):
     name: str
     """With its mode: `rtmlib Wholebody performance`."""
     version: str = ""
-    weights: dict[str, Digest] = {}
+    weights: dict[str, Digest] = Field(default_factory=dict)
     """Role (`det`, `pose`) -> sha256."""
-    settings: dict[str, str | int | float | bool] = {}
+    settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """What else changes its output."""
 
     def label(self) -> str:
