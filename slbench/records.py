@@ -58,7 +58,11 @@ class TaskStamp(Frozen):
     """In the whole split."""
     dataset: str
     data_digest: str
-    """sha256 over names and digests of all source files."""
+    """sha256 over names and digests of all source files, or over the clips where the user named their place."""
+    ids_digest: str = ""
+    """sha256 of the split's sorted ids; empty in records of slbench 0.1's first months."""
+    manifest_digest: str = ""
+    """sha256 of the manifest of the prepared split; empty as above."""
     pose_source: str
     """Which estimator made the keypoints."""
     composed: bool = False

@@ -108,7 +108,7 @@ def _references(request: Request, planned: Plan, predictions: Table) -> Table | 
 
 def corpus_references(task: TaskCard, dataset: DatasetCard, split: str) -> Table:
     """The references of a task's split, from the corpus itself."""
-    from slbench.data.store import prepare  # imports datasets and pyarrow
+    from slbench.data.prepare import prepare  # imports datasets and pyarrow
 
     clips = prepare(dataset, [split]).split(split)
     samples = tuple(Sample(row.id, task.target(row.text, row.gloss)) for row in clips)
