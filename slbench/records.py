@@ -59,10 +59,10 @@ class TaskStamp(Frozen):
     dataset: str
     data_digest: str
     """sha256 over names and digests of all source files, or over the clips where the user named their place."""
-    ids_digest: str = ""
-    """sha256 of the split's sorted ids; empty in records of slbench 0.1's first months."""
+    references_digest: str = ""
+    """sha256 over id, text and gloss of every clip of the split; empty in older records."""
     manifest_digest: str = ""
-    """sha256 of the manifest of the prepared split; empty as above."""
+    """sha256 of the manifest of the prepared split; empty in older records."""
     pose_source: str
     """Which estimator made the keypoints."""
     composed: bool = False

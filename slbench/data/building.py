@@ -54,6 +54,11 @@ class Shard:
     entries: tuple[Entry, ...]
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def shards_of(entries: Sequence[Entry], folder: Path, made_from: str) -> list[Shard]:
     """The shards of a split, to be written into a folder.
 

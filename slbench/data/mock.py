@@ -16,7 +16,7 @@ import numpy as np
 from slbench.cards import TaskCard
 from slbench.data.clip import POINTS, Array, Clip
 from slbench.data.skeleton import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
-from slbench.data.store import ClipRow, Manifest
+from slbench.data.store import ClipRow, Manifest, references_digest
 from slbench.files import file_digest, ids_digest, text_digest
 from slbench.version import __version__
 
@@ -73,6 +73,7 @@ class MockSplit(Sequence[ClipRow]):
             readable=self.clips,
             frames=sum(row.frames for row in self._rows),
             ids_sha256=ids_digest(row.id for row in self._rows),
+            references_sha256=references_digest(self._rows),
             content_sha256=digest,
             data_digest=digest,
         )

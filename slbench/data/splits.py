@@ -12,7 +12,7 @@ from filelock import FileLock
 from slbench.cards import DatasetCard
 from slbench.data.building import Report, Shard, build, describe, is_whole
 from slbench.data.readers import Entry, Reader
-from slbench.data.store import MANIFEST, Manifest, Split, content_digest, folder_of
+from slbench.data.store import MANIFEST, Manifest, Split, content_digest, folder_of, references_digest
 from slbench.errors import DataError, OutputError
 from slbench.files import ids_digest, write_text
 from slbench.version import __version__
@@ -129,6 +129,7 @@ def _manifest(made: Made, rows: Split) -> Manifest:
         readable=sum(row.error is None for row in rows),
         frames=sum(row.frames for row in rows),
         ids_sha256=ids_digest(row.id for row in rows),
+        references_sha256=references_digest(rows),
         content_sha256=content,
         data_digest=made.data_digest or content,
     )

@@ -69,6 +69,12 @@ def content_digest(digests: Iterable[str]) -> str:
     return text_digest("".join(f"{digest}\n" for digest in sorted(digests)))
 
 
+def references_digest(rows: "Iterable[ClipRow]") -> str:
+    """sha256 over id, text and gloss of all clips of a split: what answers are compared with, whatever the poses."""
+    lines = sorted(json.dumps([row.id, row.text, row.gloss], ensure_ascii=False) for row in rows)
+    return text_digest("".join(f"{line}\n" for line in lines))
+
+
 class Manifest(Frozen):
     """What a prepared split was made from, and what is in it."""
 
@@ -95,6 +101,8 @@ class Manifest(Frozen):
     frames: int
     ids_sha256: str
     """Of the sorted ids, one a line."""
+    references_sha256: str
+    """See `references_digest`."""
     content_sha256: str
     """See `content_digest`."""
     data_digest: str

@@ -27,7 +27,7 @@ def task_stamp(task: TaskCard, dataset: DatasetCard, data: Manifest) -> TaskStam
         clips=data.clips,
         dataset=data.dataset,
         data_digest=data.data_digest,
-        ids_digest=data.ids_sha256,
+        references_digest=data.references_sha256,
         manifest_digest=data.digest(),
         pose_source=data.pose_source,
         composed=dataset.composed and data.dataset == dataset.name,
