@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +194,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "id": entry.id, "text": entry.text, "gloss": entry.gloss, "signer": entry.signer, "source": entry.source,
     }  # fmt: skip
     try:
-        clip = entry.load()
+        clip = replace(entry.load(), id=entry.id, text=entry.text, gloss=entry.gloss)
         clip.check()
     except (ClipError, OSError) as error:
         nothing = np.empty(0, np.float32)
