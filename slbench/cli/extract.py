@@ -1,0 +1,91 @@
+"""`slbench extract`: videos to poses."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from slbench.data import extract as extraction
+
+
+class ModeOption(StrEnum):
+    """Of rtmlib."""
+
+    performance = "performance"
+    balanced = "balanced"
+    lightweight = "lightweight"
+
+
+ModeName = Annotated[
+    ModeOption, typer.Option("--mode", help="Which of rtmlib's models are fetched, from best to fastest.")
+]
+Detector = Annotated[Path | None, typer.Option("--det", metavar="FILE", help="YOLOX detector (ONNX) instead.")]
+PoseModel = Annotated[Path | None, typer.Option("--pose", metavar="FILE", help="RTMPose or RTMW model (ONNX) instead.")]
+
+
+def extract(
+    videos: Annotated[
+        list[Path], typer.Argument(help="Videos, or folders of any depth; a folder of images is one video.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for <name>.npz, in the same sub-folders, and extractor.json.")],
+    mode: ModeName = ModeOption.performance,
+    det: Detector = None,
+    pose: PoseModel = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    batch_size: Annotated[int, typer.Option(help="Frames that go through a model together.")] = 16,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only the Ith of N parts, so that N machines share the work.")
+    ] = None,
+) -> None:
+    """Read the poses of one person from videos with rtmlib; what is there already is not done again."""
+    from slbench.cli import console
+
+    with console.status("loading"):
+        from slbench.data.extract import Extraction, ExtractRequest
+        from slbench.data.wholebody import EstimatorOptions
+
+        options = EstimatorOptions(mode.value, det, pose, device, batch_size)
+        planned = Extraction(ExtractRequest(tuple(videos), out, options, shard))
+    console.errors().print(f"poses by {planned.estimator.extractor.label()}", soft_wrap=True)
+    with console.stoppable("the same command continues"), _progress() as report:
+        done = planned.execute(report)
+    _tell(done)
+    console.out().print(
+        f"{len(done.written)} videos written, {done.there} were there, {len(done.failed)} failed: {out}", soft_wrap=True
+    )
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def _tell(done: "extraction.Extracted") -> None:
+    from slbench.cli.console import errors
+
+    for name in done.nobody:
+        errors().print(f"no person in any frame: {name}", style="yellow", soft_wrap=True)
+    for message in done.failed.values():
+        errors().print(f"failed: {message}", style="red", soft_wrap=True)
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[extraction.Progress], None]]":
+    """A bar over the videos, with frames a second."""
+    import time
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from slbench.cli.console import errors
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    start = time.perf_counter()
+    with Progress(*columns, console=errors(), transient=True) as bar:
+        row = bar.add_task("videos", total=None)
+
+        def report(progress: "extraction.Progress") -> None:
+            speed = progress.frames / (time.perf_counter() - start)
+            bar.update(row, total=progress.total, completed=progress.done, description=f"videos, {speed:.0f} frames/s")
+
+        yield report

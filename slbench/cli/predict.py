@@ -1,0 +1,117 @@
+"""`slbench predict`: one's own video to text."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slbench.cli.extract import Detector, ModeName, ModeOption, PoseModel
+from slbench.cli.listing import Format
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from slbench.engine.own_videos import OwnPrediction
+
+SHOWN = 5
+"""Glosses of isolated recognition."""
+
+
+def predict(
+    videos: Annotated[
+        list[Path], typer.Argument(help="Videos, folders of images, or files of poses.", metavar="VIDEO...")
+    ],
+    model: Annotated[str, typer.Option(help="Model card: a name from `slbench list models`, or a .toml file.")],
+    task: Annotated[str, typer.Option(help="Task card: says what to answer, in which language.")],
+    draw: Annotated[
+        Path | None, typer.Option(metavar="OUT.mp4", help="Draw pose and answer over the video; a folder for several.")
+    ] = None,
+    mode: ModeName = ModeOption.performance,
+    det: Detector = None,
+    pose: PoseModel = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    num_beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of everything left to chance.")] = 0,
+    output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
+        Format.table
+    ),
+) -> None:
+    """Say what a video of yours means: its poses are read with rtmlib and given to a model."""
+    from slbench.cli import console
+
+    console.quiet_libraries()
+    with console.status("loading"):
+        from slbench.data.wholebody import EstimatorOptions
+        from slbench.engine.own_videos import OwnVideos, PredictRequest
+
+        options = EstimatorOptions(mode.value, det, pose, "cpu" if device == "mps" else device)
+        planned = OwnVideos(PredictRequest(tuple(videos), model, task, options, device, num_beams, seed, draw))
+    with console.stoppable("nothing is kept"), _progress(len(videos)) as report:
+        predictions = planned.execute(report)
+    _show(predictions, output_format)
+    for line in planned.about_poses(predictions):
+        console.errors().print(line, style="yellow", soft_wrap=True)
+    if draw is not None:
+        with console.stoppable("finished drawings are kept"):
+            for path in planned.draw(predictions):
+                console.errors().print(f"drawn: {path}", soft_wrap=True)
+    failed = [one.prediction.error for one in predictions if one.prediction.error]
+    for message in failed:
+        console.errors().print(f"failed: {message}", style="red", soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(predictions: "Sequence[OwnPrediction]", output_format: Format) -> None:
+    if output_format is Format.json:
+        typer.echo(json.dumps([_values(one) for one in predictions], indent=1, ensure_ascii=False))
+        return
+    from slbench.cli.console import show
+
+    answered = [one for one in predictions if one.poses is not None]
+    if answered:
+        show(_table(answered))
+
+
+def _table(predictions: "Sequence[OwnPrediction]") -> "Table":
+    from slbench.report.tables import simple_table
+
+    if predictions[0].prediction.top_k:
+        table = simple_table(None, ("video", "gloss", "log-likelihood"), numbers=("log-likelihood",))
+        for one in predictions:
+            for rank, ranked in enumerate(one.prediction.top_k[:SHOWN]):
+                table.add_row("" if rank else str(one.video), ranked.gloss, f"{ranked.log_likelihood:.3f}")
+        return table
+    table = simple_table(None, ("video", "text"))
+    for one in predictions:
+        table.add_row(str(one.video), one.answer)
+    return table
+
+
+def _values(one: "OwnPrediction") -> dict[str, Any]:
+    poses = one.poses
+    return {
+        "video": str(one.video),
+        "answer": None if poses is None else one.answer,
+        "text": one.prediction.hypothesis,
+        "top_k": [ranked.model_dump() for ranked in one.prediction.top_k[:SHOWN]],
+        "frames": None if poses is None else len(poses.keypoints),
+        "fps": None if poses is None else poses.fps,
+        "people": None if poses is None else poses.people,
+        "poses": one.extractor.label() if one.extractor else None,
+        "error": one.prediction.error,
+    }
+
+
+@contextmanager
+def _progress(videos: int) -> "Iterator[Callable[[int], None]]":
+    from rich.progress import Progress
+
+    from slbench.cli.console import errors
+
+    with Progress(console=errors(), transient=True) as bar:
+        row = bar.add_task("reading poses", total=videos)
+        yield lambda done: bar.update(row, completed=done)
