@@ -58,7 +58,11 @@ class TaskStamp(Frozen):
     """In the whole split."""
     dataset: str
     data_digest: str
-    """sha256 over names and digests of all source files."""
+    """sha256 over names and digests of all source files, or over the clips where the user named their place."""
+    references_digest: str = ""
+    """sha256 over id, text and gloss of every clip of the split; empty in older records."""
+    manifest_digest: str = ""
+    """sha256 of the manifest of the prepared split; empty in older records."""
     pose_source: str
     """Which estimator made the keypoints."""
     composed: bool = False

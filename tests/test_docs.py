@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slbench import catalog
-from slbench.data.store import prepare
+from slbench.data.prepare import prepare
 from slbench.errors import DataError
 from slbench.metrics.protocols import PROTOCOLS
 from slbench.records import RunRecord, parse_record

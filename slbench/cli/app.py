@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from slbench.cli import compare, leaderboard, listing, run, score, show, train
+from slbench.cli import compare, data, leaderboard, listing, run, score, show, train
 from slbench.errors import SlbenchError
 from slbench.version import __version__
 
@@ -21,6 +21,7 @@ for command in (
     run.run, train.train, score.score, compare.compare, listing.list_cards, show.show, leaderboard.leaderboard,
 ):  # fmt: skip
     app.command(name=command.__name__.removesuffix("_cards"))(command)
+app.add_typer(data.app, name="data")
 
 
 @app.callback(invoke_without_command=True)

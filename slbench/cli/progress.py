@@ -1,15 +1,26 @@
 """Progress bars."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from slbench.cli.console import errors
 
 if TYPE_CHECKING:
+    from slbench.data.building import Built
     from slbench.engine import evaluate
     from slbench.engine.events import Epoch, Event, Resumed
 
@@ -34,6 +45,26 @@ def clip_progress() -> "Iterator[Callable[[evaluate.Progress], None]]":
             if progress.resumed and progress.done == progress.resumed:
                 errors().print(f"continuing: {progress.resumed} of {progress.total} clips are already answered")
             bar.update(row, total=progress.total, completed=progress.done)
+
+        yield report
+
+
+@contextmanager
+def preparing_progress() -> "Iterator[Callable[[str, Built], None]]":
+    """A bar a split over its clips, with clips a second, the time left, and how many could not be read."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=errors(), transient=True) as bar:
+        rows: dict[str, TaskID] = {}
+        unread = Counter[str]()
+
+        def report(split: str, built: "Built") -> None:
+            if split not in rows:
+                rows[split] = bar.add_task(split)
+                if built.reused:
+                    errors().print(f"{split}: {built.reused:,} of {built.total:,} clips are prepared already")
+            unread[split] += len(built.errors)
+            said = f"{split} ({unread[split]:,} unreadable)" if unread[split] else split
+            bar.update(rows[split], total=built.total, completed=built.done, description=said)
 
         yield report
 

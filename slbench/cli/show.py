@@ -34,6 +34,8 @@ def _data(dataset: "DatasetCard") -> str:
     splits = prepared_splits(dataset)
     if splits:
         return f"{', '.join(splits)} prepared in {folder_of(dataset)}"
+    if dataset.needs_source:
+        return f"not prepared: slbench data prepare {dataset.name} --source FOLDER; get it with: {dataset.obtain}"
     if dataset.reader is None:
         return f"slbench cannot read it yet, only score predictions on it; get it with: {dataset.obtain}"
     return f"not prepared yet (the first run does it); get it with: {dataset.obtain}"

@@ -32,6 +32,8 @@ def train(
         from slbench.engine.training import TrainingRequest, TrainingRun
 
         planned = TrainingRun(TrainingRequest(model, task, output, init, seed, device, tuple(set_ or ()), resume))
+    for line in planned.missing:
+        errors().print(line, style="yellow", soft_wrap=True)
     kept = "the same command with --resume goes on from the last checkpoint"
     with stoppable(kept), training_progress(planned.card.recipe.epochs) as report:
         weights = planned.execute(report)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from slbench.cards import DatasetCard, TaskCard
+from slbench.cards import TaskCard
 from slbench.data.clip import POINTS, Array, Clip
 from slbench.data.skeleton import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
-from slbench.data.store import ClipRow
-from slbench.files import file_digest, text_digest
+from slbench.data.store import ClipRow, Manifest, references_digest
+from slbench.files import file_digest, ids_digest, text_digest
+from slbench.version import __version__
 
 CLIPS = 8
 """Made up unless another number is asked for."""
@@ -38,11 +39,6 @@ _ELBOW_BEFORE_WRIST = 2
 _HAND_LENGTH, _FACE_RADIUS = 0.08, 0.07
 
 
-def made_up_dataset(card: DatasetCard) -> DatasetCard:
-    """What a record says of the data instead of what the task's dataset card says."""
-    return card.model_copy(update={"name": "mock", "pose_source": "made up by slbench (--mock)", "composed": False})
-
-
 @dataclass(frozen=True)
 class MockSplit(Sequence[ClipRow]):
     """Made-up clips of a task's shape; the same seed gives the same clips.
@@ -51,17 +47,36 @@ class MockSplit(Sequence[ClipRow]):
         task: gives the references: its glosses, or else sentences of `GLOSSES`.
         seed: of lengths, movements and references.
         clips: how many.
+        split: the one that they stand for.
     """
 
     task: TaskCard
     seed: int
     clips: int = CLIPS
+    split: str = "test"
 
-    @property
-    def data_digest(self) -> str:
-        """sha256 over all that decides the clips: this file, which makes them, and what it was asked for."""
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What a record says of the data; the digest is of this file, which makes it, and of what it was asked for."""
         made_by = [file_digest(Path(__file__)), self.task.digest(), self.seed, self.clips]
-        return text_digest(json.dumps(["mock", *made_by]))
+        digest = text_digest(json.dumps(["mock", *made_by]))
+        return Manifest(
+            dataset="mock",
+            split=self.split,
+            made_from=digest,
+            slbench=__version__,
+            listing="mock",
+            pose_source="made up by slbench (--mock)",
+            sources={},
+            vocabulary=GLOSSES,
+            clips=self.clips,
+            readable=self.clips,
+            frames=sum(row.frames for row in self._rows),
+            ids_sha256=ids_digest(row.id for row in self._rows),
+            references_sha256=references_digest(self._rows),
+            content_sha256=digest,
+            data_digest=digest,
+        )
 
     @cached_property
     def _rows(self) -> list[ClipRow]:

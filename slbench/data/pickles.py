@@ -35,34 +35,48 @@ def read_pickle(path: Path) -> Any:
         DataError: it cannot be read, is no whole pickle, unpacks to more than 4 GB, or names what may not be called.
     """
     try:
-        data = _unpacked(path)
-        return _Reader(data, path).load()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); get it again from its source") from error
-    except (pickle.UnpicklingError, zlib.error, *BROKEN) as error:
-        raise DataError(f"{path}: is not a whole pickle ({error}); get it again from its source") from error
+    return read_pickle_bytes(data, str(path))
 
 
-def _unpacked(path: Path) -> bytes:
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP
-    with gzip.open(path) if packed else path.open("rb") as file:
-        data = file.read(LARGEST + 1)
+def read_pickle_bytes(data: bytes, name: str) -> Any:
+    """What a pickle holds that has been read already, such as one in an archive; gzipped or not.
+
+    Args:
+        data: the pickle.
+        name: what messages call it.
+
+    Raises:
+        DataError: as `read_pickle`.
+    """
+    try:
+        return _Reader(_unpacked(data, name), name).load()
+    except (OSError, pickle.UnpicklingError, zlib.error, *BROKEN) as error:
+        raise DataError(f"{name}: is not a whole pickle ({error}); get it again from its source") from error
+
+
+def _unpacked(data: bytes, name: str) -> bytes:
+    if data[:2] == GZIP:
+        with gzip.open(io.BytesIO(data)) as file:
+            data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise DataError(f"{path}: unpacks to more than {LARGEST >> 30} GB, which no file of a corpus does")
+        raise DataError(f"{name}: unpacks to more than {LARGEST >> 30} GB, which no file of a corpus does")
     return data
 
 
 class _Reader(pickle.Unpickler):
-    def __init__(self, data: bytes, path: Path) -> None:
+    def __init__(self, data: bytes, name: str) -> None:
         super().__init__(io.BytesIO(data))
-        self.path = path
+        self.name = name
 
     def find_class(self, module: str, name: str) -> Any:
         known = KNOWN.get((module.replace("numpy.core.", "numpy._core."), name))
         if known is None:
             raise DataError(
-                f"{self.path}: this pickle asks for {module}.{name}, which data has no need of and which may run code; "
+                f"{self.name}: this pickle asks for {module}.{name}, which data has no need of and which may run code; "
                 "do not open it by other means, and ask where it comes from"
             )
         return known

@@ -55,14 +55,14 @@ MEDIAPIPE_FACE: tuple[int, ...] = (
 MEDIAPIPE_POSE_POINTS, MEDIAPIPE_FACE_POINTS, HAND_POINTS = 33, 478, 21
 
 
-def mediapipe_index() -> tuple[np.ndarray, np.ndarray]:
+def mediapipe_index(face_points: int = MEDIAPIPE_FACE_POINTS) -> tuple[np.ndarray, np.ndarray]:
     """Index pairs (whole-body point, Holistic point), Holistic laid out body, face, left hand, right hand.
 
     Hands have the same 21 points in the same order in both sets: wrist, then thumb,
     index, middle, ring and little finger, each from the palm outwards.
     """
     face = MEDIAPIPE_POSE_POINTS
-    left = face + MEDIAPIPE_FACE_POINTS
+    left = face + face_points
     right = left + HAND_POINTS
     pairs = [*MEDIAPIPE_BODY.items()]
     pairs += [(FACE.start + i, face + vertex) for i, vertex in enumerate(MEDIAPIPE_FACE)]
@@ -72,19 +72,22 @@ def mediapipe_index() -> tuple[np.ndarray, np.ndarray]:
     return target, source
 
 
-def from_mediapipe(xy: Array, confidence: Array, width: float, height: float) -> tuple[Array, Array]:
+def from_mediapipe(
+    xy: Array, confidence: Array, width: float, height: float, face_points: int = MEDIAPIPE_FACE_POINTS
+) -> tuple[Array, Array]:
     """Map Holistic landmarks to COCO-WholeBody.
 
     Args:
         xy: (T, 553 or more, 2) pixels: 33 pose, 478 face, 21 left and 21 right hand points; the rest is ignored.
         confidence: (T, 553 or more) visibility of pose points, presence of the others.
         width, height: of the image, pixels.
+        face_points: of the mesh; 468 where it was made without irises, and all further points come 10 earlier.
 
     Returns:
         keypoints (T, 133, 2) divided by the image size and scores (T, 133). Points without a
         counterpart, and points that were not found, have score 0 and place (0, 0).
     """
-    target, source = mediapipe_index()
+    target, source = mediapipe_index(face_points)
     keypoints = np.zeros((len(xy), POINTS, 2), np.float32)
     scores = np.zeros((len(xy), POINTS), np.float32)
     keypoints[:, target] = xy[:, source] / np.array([width, height], np.float32)

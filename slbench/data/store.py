@@ -1,54 +1,120 @@
-"""Prepared corpora: read once from the official layout, then memory-mapped Arrow.
+"""Prepared corpora: memory-mapped Arrow, opened and read. `slbench.data.prepare` makes them.
 
-A store is a folder with one Arrow dataset a split and a manifest that says what it was made
-from. It is made anew when its sources, its dataset card, the code that reads them or the
-schema change.
+A store is a folder a corpus with a folder a split: shards in Arrow's stream format, the two files that make them a
+dataset of the library `datasets` (`load_from_disk` opens it), and a manifest that says what they were made from.
 """
 
-import inspect
 import json
 import os
-import shutil
-import tempfile
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import datasets
 import numpy as np
 import platformdirs
 import pyarrow as pa
-from filelock import FileLock
+from pydantic import ValidationError
 
-from slbench.cards import DatasetCard
-from slbench.catalog import blamed, resolve
+from slbench.cards import DatasetCard, Frozen
 from slbench.data.clip import POINTS, Clip
-from slbench.data.readers import Entry, Reader
-from slbench.errors import CardError, ClipError, DataError, OutputError
-from slbench.files import file_digest, text_digest, write_text
+from slbench.errors import ClipError, DataError
+from slbench.files import text_digest
 
-SCHEMA_VERSION = 1
-_FOLDER = Path(__file__).parent
-_FEATURES = datasets.Features(
+SCHEMA_VERSION: Literal[2] = 2
+MANIFEST = "manifest.json"
+FEATURES = datasets.Features(
     {
-        "id": datasets.Value("string"),
-        "text": datasets.Value("string"),
-        "gloss": datasets.Value("string"),
+        **{name: datasets.Value("string") for name in ("id", "text", "gloss", "signer", "source", "error", "sha256")},
         "fps": datasets.Value("float32"),
         "frames": datasets.Value("int32"),
+        "people": datasets.Value("int32"),
         "keypoints": datasets.List(datasets.Value("float32")),
         "scores": datasets.List(datasets.Value("float32")),
-        "error": datasets.Value("string"),
     }
 )
+"""Keypoints are (frames, 133, 2) and scores (frames, 133), both written row after row."""
 
 
 def home() -> Path:
     """Where prepared corpora live: `SLBENCH_HOME`, or the platform's cache folder."""
     return Path(os.environ.get("SLBENCH_HOME") or platformdirs.user_cache_dir("slbench")).expanduser()
+
+
+def folder_of(card: DatasetCard) -> Path:
+    """Where the card's store is, or would be. Cards of the same name from elsewhere get a folder of their own.
+
+    A corpus that takes hours is not prepared again because its card has another note, so there only what
+    decides the clips counts.
+    """
+    decides = [card.reader, card.subset] if card.needs_source else card.digest()
+    digest = text_digest(json.dumps(decides)) if card.needs_source else card.digest()
+    return home() / "stores" / f"{card.name}-{digest[:12]}"
+
+
+def clip_digest(clip: Clip) -> str:
+    """sha256 over all that a clip is: id, text, gloss, frame rate and both arrays."""
+    said = json.dumps([clip.id, clip.text, clip.gloss, float(np.float32(clip.fps))], ensure_ascii=False)
+    digest = sha256(said.encode())
+    for array in (clip.keypoints, clip.scores):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def content_digest(digests: Iterable[str]) -> str:
+    """sha256 over the digests of a split's clips, one a line, in any order."""
+    return text_digest("".join(f"{digest}\n" for digest in sorted(digests)))
+
+
+def references_digest(rows: "Iterable[ClipRow]") -> str:
+    """sha256 over id, text and gloss of all clips of a split: what answers are compared with, whatever the poses."""
+    lines = sorted(json.dumps([row.id, row.text, row.gloss], ensure_ascii=False) for row in rows)
+    return text_digest("".join(f"{line}\n" for line in lines))
+
+
+class Manifest(Frozen):
+    """What a prepared split was made from, and what is in it."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    dataset: str
+    split: str
+    made_from: str
+    """sha256 over all that decided the clips, as it was when they were read."""
+    slbench: str
+    """Version that read them."""
+    layout: str = ""
+    """Whose lists: `official` or `uni-sign`; empty for a corpus that slbench finds itself."""
+    listing: str | None = None
+    """Which of the counts on the dataset card the lists have; None: none of them, so it is no known split."""
+    pose_source: str
+    """Who made the keypoints."""
+    sources: dict[str, str]
+    """Name -> sha256 of the files that the lists were read from, and of the poses together."""
+    vocabulary: tuple[str, ...] = ()
+    """Isolated signs: every gloss of the corpus."""
+    clips: int
+    readable: int
+    """Clips whose frames are there."""
+    frames: int
+    ids_sha256: str
+    """Of the sorted ids, one a line."""
+    references_sha256: str
+    """See `references_digest`."""
+    content_sha256: str
+    """See `content_digest`."""
+    data_digest: str
+    """What records name as the data: of the source files where slbench finds them itself, or else of the content."""
+
+    def text(self) -> str:
+        """As it is written."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    def digest(self) -> str:
+        """sha256 of what is written."""
+        return text_digest(self.text())
 
 
 @dataclass(frozen=True)
@@ -61,6 +127,14 @@ class ClipRow:
     frames: int
     error: str | None
     """Why it could not be read when the corpus was prepared."""
+    signer: str = ""
+    source: str = ""
+    people: int = 1
+    sha256: str = ""
+    """See `clip_digest`; empty where it could not be read."""
+
+
+_COLUMNS = ("id", "text", "gloss", "frames", "error", "signer", "source", "people", "sha256")
 
 
 class Clips(Protocol):
@@ -69,6 +143,10 @@ class Clips(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> ClipRow: ...
+
+    @property
+    def manifest(self) -> Manifest:
+        """What they were made from."""
 
     def clip(self, index: int) -> Clip:
         """Read one clip; raises ClipError where it cannot be used."""
@@ -89,19 +167,34 @@ class Split(Sequence[ClipRow]):
         return {"folder": self.folder}
 
     @cached_property
+    def manifest(self) -> Manifest:
+        """What it was made from."""
+        try:
+            return Manifest.model_validate_json((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError, ValidationError) as error:
+            raise self._damaged(error) from error
+
+    @cached_property
     def _table(self) -> pa.Table:
         try:
             return datasets.load_from_disk(str(self.folder)).data.table
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            raise DataError(
-                f"{self.folder.parent}: the prepared corpus is damaged ({error}); delete this folder, "
-                "the next run prepares it again"
-            ) from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self.folder}: the prepared corpus is damaged ({error}); delete this folder and prepare it again: "
+            "a run does so by itself, or `slbench data prepare` with --source for a corpus that needs it"
+        )
 
     @cached_property
     def _rows(self) -> list[ClipRow]:
-        columns = [self._table.column(name).to_pylist() for name in ("id", "text", "gloss", "frames", "error")]
+        columns = [self._table.column(name).to_pylist() for name in _COLUMNS]
         return [ClipRow(*row) for row in zip(*columns, strict=True)]
+
+    @cached_property
+    def _arrays(self) -> "dict[str, _Column]":
+        return {name: _Column(self._table.column(name)) for name in ("keypoints", "scores", "fps")}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -110,7 +203,7 @@ class Split(Sequence[ClipRow]):
         return self._rows[index]
 
     def clip(self, index: int) -> Clip:
-        """Read one clip from the mapped file.
+        """Read one clip from the mapped file; nothing is copied.
 
         Raises:
             ClipError: it could not be read when the corpus was prepared, or its arrays are unusable.
@@ -118,15 +211,63 @@ class Split(Sequence[ClipRow]):
         row = self._rows[index]
         if row.error is not None:
             raise ClipError(row.error)
-        keypoints = self._floats("keypoints", index).reshape(row.frames, POINTS, 2)
-        scores = self._floats("scores", index).reshape(row.frames, POINTS)
-        clip = Clip(row.id, keypoints, scores, self._table.column("fps")[index].as_py(), row.text, row.gloss)
+        keypoints = self._arrays["keypoints"].list(index).reshape(row.frames, POINTS, 2)
+        scores = self._arrays["scores"].list(index).reshape(row.frames, POINTS)
+        fps = self._arrays["fps"].number(index)
+        clip = Clip(row.id, keypoints, scores, fps, row.text, row.gloss, row.people)
         clip.check()
         return clip
 
-    def _floats(self, column: str, index: int) -> np.ndarray:
-        values: np.ndarray = self._table.column(column)[index].values.to_numpy(zero_copy_only=True)
-        return values
+
+class ReadableClips:
+    """The clips of a split whose frames are there, by numbers of their own."""
+
+    def __init__(self, split: Clips) -> None:
+        self.split = split
+        self.indices = [index for index in range(len(split)) if split[index].error is None]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int, /) -> ClipRow:
+        return self.split[self.indices[index]]
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the whole split."""
+        return self.split.manifest
+
+    def clip(self, index: int) -> Clip:
+        """Read one clip."""
+        return self.split.clip(self.indices[index])
+
+
+class _Column:
+    """A column in chunks as numpy sees it, without copies; an order faster than Arrow's own scalars."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self.chunks = [chunk for chunk in column.chunks if len(chunk)]
+        self.starts = np.cumsum([0, *(len(chunk) for chunk in self.chunks)])
+        self.parts: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def _place(self, index: int) -> tuple[int, int]:
+        index += int(self.starts[-1]) if index < 0 else 0
+        chunk = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return chunk, index - int(self.starts[chunk])
+
+    def list(self, index: int) -> np.ndarray:
+        """(n,): the values of a list."""
+        number, row = self._place(index)
+        if number not in self.parts:
+            chunk = self.chunks[number]
+            self.parts[number] = (chunk.offsets.to_numpy(), chunk.values.to_numpy(zero_copy_only=True))
+        offsets, values = self.parts[number]
+        return values[offsets[row] : offsets[row + 1]]
+
+    def number(self, index: int) -> float:
+        """A single value."""
+        number, row = self._place(index)
+        return float(self.chunks[number][row].as_py())
 
 
 @dataclass(frozen=True)
@@ -134,147 +275,17 @@ class Store:
     """A prepared corpus on disk."""
 
     folder: Path
-    data_digest: str
-    """sha256 over names and digests of all source files."""
-    manifest_digest: str
-    """sha256 over everything that decides the clips: sources, dataset card, and the code that reads them."""
 
     def split(self, name: str) -> Split:
         """A split; its frames stay on disk until they are asked for."""
         return Split(self.folder / name)
 
-
-def source_digests(card: DatasetCard, reader: Reader) -> dict[str, str]:
-    """Name -> sha256 of every source file; `absent` for one that the corpus lists and lacks.
-
-    Raises:
-        MissingExtraError, DataError: the corpus is not here.
-    """
-    try:
-        sources = sorted(reader.sources().items())
-        if not sources:
-            raise DataError(f"{card.name}: there are no files; get the corpus as its card says: {card.obtain}")
-        return {name: file_digest(path) if path.is_file() else "absent" for name, path in sources}
-    except OSError as error:
-        raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
-
-
-def _manifest(card: DatasetCard, reader: Reader, sources: dict[str, str]) -> str:
-    """Everything that decides the store's content, as JSON."""
-    ours = {path.relative_to(_FOLDER).as_posix(): file_digest(path) for path in _FOLDER.rglob("*.py")}
-    code = ours | {"reader": file_digest(_source_of(reader))}
-    values = {"schema": SCHEMA_VERSION, "dataset": card.name, "card": card.digest(), "code": code, "sources": sources}
-    return json.dumps(values, indent=1, sort_keys=True)
-
-
-def _source_of(reader: Reader) -> Path:
-    return Path(inspect.getfile(type(reader)))
-
-
-def folder_of(card: DatasetCard) -> Path:
-    """Where the card's store is, or would be. Cards of the same name from elsewhere get a folder of their own."""
-    return home() / "stores" / f"{card.name}-{card.digest()[:12]}"
+    def splits(self) -> list[str]:
+        """Splits that are there."""
+        return sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{MANIFEST}"))
 
 
 def prepared_splits(card: DatasetCard) -> list[str]:
     """Splits whose store is there; `prepare` also checks that its sources are unchanged."""
-    return [split for split in card.splits if (folder_of(card) / split).is_dir()]
-
-
-def reader_reference(card: DatasetCard) -> str:
-    """The class that the card names to read the corpus.
-
-    Raises:
-        CardError: it names none.
-    """
-    if card.reader is None:
-        raise CardError(
-            f"slbench cannot read the corpus {card.name} yet: {card.path} names no reader; "
-            "predictions that were made elsewhere can be scored with `slbench score`"
-        )
-    return card.reader
-
-
-def prepare(card: DatasetCard, splits: Sequence[str] = ()) -> Store:
-    """The corpus's store with these splits (none named: all); each is made when it is first asked for.
-
-    Everything is made again when anything that it was made from has changed.
-
-    Raises:
-        MissingExtraError, DataError: the corpus is absent or is not what its card says.
-        OutputError: the cache folder cannot be written.
-    """
-    reference = reader_reference(card)
-    reader_class = resolve(reference, card)
-    with blamed(card, reference, "built"):
-        reader: Reader = reader_class()
-    sources = source_digests(card, reader)
-    manifest = _manifest(card, reader, sources)
-    folder = folder_of(card)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f".{folder.name}.lock")):
-            if folder.exists() and not _matches(folder, manifest):
-                shutil.rmtree(folder)
-            missing = [split for split in splits or card.splits if not (folder / split).is_dir()]
-            if missing:
-                _build(card, reader, folder, missing)
-                write_text(folder / "manifest.json", manifest)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror or error}); set SLBENCH_HOME to a folder with room"
-        ) from error
-    return Store(folder, text_digest(json.dumps([card.name, sources], sort_keys=True)), text_digest(manifest))
-
-
-def _matches(folder: Path, manifest: str) -> bool:
-    path = folder / "manifest.json"
-    return path.is_file() and path.read_text(encoding="utf-8") == manifest
-
-
-def _build(card: DatasetCard, reader: Reader, folder: Path, splits: Sequence[str]) -> None:
-    """Write each split beside its place, then move it there; called under the store's lock."""
-    entries = {split: _entries(card, reader, split) for split in card.splits}
-    _check_entries(card, entries)
-    folder.mkdir(exist_ok=True)
-    for split in splits:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{split}.", dir=folder))
-        try:
-            table = datasets.Dataset.from_list([_row(entry) for entry in entries[split]], features=_FEATURES)
-            table.save_to_disk(str(temporary))
-            temporary.rename(folder / split)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _entries(card: DatasetCard, reader: Reader, split: str) -> list[Entry]:
-    try:
-        return list(reader.entries(split))
-    except OSError as error:
-        raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
-
-
-def _check_entries(card: DatasetCard, entries: Mapping[str, list[Entry]]) -> None:
-    seen: set[str] = set()
-    for split, expected in card.splits.items():
-        counts = Counter(entry.id for entry in entries[split])
-        duplicates = sorted(clip_id for clip_id, count in counts.items() if count > 1 or clip_id in seen)
-        seen.update(counts)
-        if duplicates:
-            raise DataError(f"{card.name}: ids occur more than once, in {split}: {', '.join(duplicates[:10])}")
-        if len(entries[split]) != expected:
-            raise DataError(
-                f"{card.name}: {split} has {len(entries[split])} clips, its card ({card.path}) says {expected}; "
-                f"get the corpus as the card says: {card.obtain}"
-            )
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    """One row; a clip that cannot be read keeps its place, with its error."""
-    row: dict[str, Any] = {"id": entry.id, "text": entry.text, "gloss": entry.gloss, "error": None}
-    try:
-        clip = entry.load()
-    except (ClipError, OSError) as error:
-        return row | {"fps": 0.0, "frames": 0, "keypoints": [], "scores": [], "error": str(error)}
-    arrays = {"keypoints": clip.keypoints.ravel(), "scores": clip.scores.ravel()}
-    return row | {"fps": clip.fps, "frames": clip.frames} | arrays
+    there = Store(folder_of(card)).splits()
+    return [split for split in card.splits if split in there]

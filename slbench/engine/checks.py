@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from slbench import catalog
 from slbench.cards import DatasetCard, TaskCard
-from slbench.data.store import Split
+from slbench.data.store import Clips
 from slbench.errors import CardError, DataError, OptionError, OutputError
 from slbench.files import write_text
 
@@ -39,32 +39,44 @@ def task_dataset(task: TaskCard) -> DatasetCard:
     return dataset
 
 
-def check_references(task: TaskCard, split: Split) -> None:
+def with_vocabulary(task: TaskCard, split: Clips) -> TaskCard:
+    """The task with its closed vocabulary, which may stand in the corpus itself instead of on the card.
+
+    Its digest is another one than that of the card.
+    """
+    if task.family != "islr" or task.glosses:
+        return task
+    return task.model_copy(update={"glosses": split.manifest.vocabulary})
+
+
+def check_references(task: TaskCard, split: Clips) -> None:
     """See whether every clip's gloss is in the closed vocabulary of an ISLR task.
 
     Raises:
-        CardError: the card has no vocabulary.
+        CardError: neither the card nor the corpus has a vocabulary.
         DataError: a gloss is not in it.
     """
     if task.family != "islr":
         return
     if not task.glosses:
         raise CardError(f"{task.path}: glosses: isolated recognition (islr) needs its vocabulary here")
-    unknown = sorted({row.gloss for row in split} - set(task.glosses))
+    unknown = sorted({split[index].gloss for index in range(len(split))} - set(task.glosses))
     if unknown:
         some = ", ".join(map(repr, unknown[:10])) + (", ..." if len(unknown) > 10 else "")
         raise DataError(
-            f"{task.path}: glosses: {split.folder.name} also has {some} ({len(unknown)} in all); "
+            f"{task.path}: glosses: {split.manifest.split} also has {some} ({len(unknown)} in all); "
             "a task's vocabulary must hold every gloss of its splits"
         )
 
 
-def check_readable(task: TaskCard, split: Split) -> None:
+def check_readable(task: TaskCard, split: Clips) -> None:
     """Raise DataError where clips of a split that is trained on could not be read."""
-    errors = [row.error for row in split if row.error is not None]
+    errors = [error for index in range(len(split)) if (error := split[index].error) is not None]
+    if not len(split):
+        raise DataError(f"{task.name}: of {split.manifest.split} no clip can be read; prepare the corpus again")
     if errors:
         raise DataError(
-            f"{task.name}: {len(errors)} clips of {split.folder.name} cannot be read:\n" + "\n".join(errors[:10])
+            f"{task.name}: {len(errors)} clips of {split.manifest.split} cannot be read:\n" + "\n".join(errors[:10])
         )
 
 

@@ -11,10 +11,11 @@ import torch
 
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
-from slbench.data.mock import CLIPS, MockSplit, made_up_dataset
-from slbench.data.store import Clips, prepare, reader_reference
+from slbench.data.mock import CLIPS, MockSplit
+from slbench.data.prepare import prepare, reader_reference
+from slbench.data.store import Clips
 from slbench.engine import provenance
-from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset
+from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset, with_vocabulary
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal
 from slbench.engine.models import build_model, check_fit, code_digest, find_checkpoint, load_weights, setting_of
@@ -66,24 +67,21 @@ class Run:
         self.device = choose_device(request.device)
         check_writable(request.output)
         make_deterministic(request.seed)
-        self.model: Model = build_model(self.card, setting_of(self.task, request.num_beams, request.seed))
+        self.split: Clips = self._made_up() if request.mock else self._prepared()
+        self.asked = with_vocabulary(self.task, self.split)
+        check_references(self.asked, self.split)
+        self.model: Model = build_model(self.card, setting_of(self.asked, request.num_beams, request.seed))
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
         self.model.network.to(self.device).eval()
-        self.split, self.data_digest = self._made_up() if request.mock else self._prepared()
 
-    def _prepared(self) -> tuple[Clips, str]:
-        """The task's clips and the digest of their sources."""
-        store = prepare(self.dataset, [self.request.split])
-        split = store.split(self.request.split)
-        check_references(self.task, split)
-        return split, store.data_digest
+    def _prepared(self) -> Clips:
+        """The task's clips."""
+        return prepare(self.dataset, [self.request.split]).split(self.request.split)
 
-    def _made_up(self) -> tuple[Clips, str]:
+    def _made_up(self) -> Clips:
         """Clips of the task's shape; the corpus and its reader are not touched."""
-        self.dataset = made_up_dataset(self.dataset)
-        split = MockSplit(self.task, self.request.seed, self.request.limit or CLIPS)
-        return split, split.data_digest
+        return MockSplit(self.task, self.request.seed, self.request.limit or CLIPS, self.request.split)
 
     def _check_names(self) -> None:
         check_fit(self.card, self.task)
@@ -103,7 +101,7 @@ class Run:
         request = self.request
         return {
             "task": self.task.digest(),
-            "data": self.data_digest,
+            "data": self.split.manifest.data_digest,
             "model": self.card.digest(),
             "weights": self.weights,
             "split": request.split,
@@ -201,7 +199,7 @@ class Run:
         precision = PRECISIONS[self.request.precision]
         try:
             for batch in batches:
-                yield predict_batch(self.model, self.task, self.split, batch, precision)
+                yield predict_batch(self.model, self.asked, self.split, batch, precision)
         except torch.OutOfMemoryError as error:
             raise OptionError(
                 f"--batch-size {self.request.batch_size}: out of memory on {self.device}; what was answered is kept, "
@@ -222,7 +220,7 @@ class Run:
         record = RunRecord(
             run=self.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            task=task_stamp(self.task, self.dataset, self.data_digest, self.request.split, len(self.split)),
+            task=task_stamp(self.task, self.dataset, self.split.manifest),
             model=model_stamp(self.card, self.weights, self.model),
             options=self._options(),
             protocol=self.protocol.name,
@@ -258,6 +256,8 @@ class Run:
             reasons.append(f"--mock: made-up clips{', untrained weights' if self.weights == UNTRAINED else ''}")
         if len(self.wanted) < len(self.split):
             reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
+        if self.split.manifest.listing is None:
+            reasons.append(f"the clips are no published version of {self.dataset.name}'s {self.request.split}")
         if self.request.split == "train":
             reasons.append("--split train: models learn from it")
         if failed:

@@ -37,9 +37,7 @@ def training_identity(
         "model source": code_digest(model),
         "tasks": ", ".join(f"{task.name} {task.version}" for task in tasks),
         **{f"task digest of {task.name}": task.digest() for task in tasks},
-        **{f"data of {task.name}": store.data_digest for task, store in zip(tasks, stores, strict=True)},
-        # The reader's code, too, decides the clips.
-        **{f"prepared {task.name}": store.manifest_digest for task, store in zip(tasks, stores, strict=True)},
+        **dict(data for task, store in zip(tasks, stores, strict=True) for data in _data(task, store)),
         "init": init,
         "seed": seed,
         "device": device_of(model).type,
@@ -48,6 +46,14 @@ def training_identity(
         "slbench source": provenance.source_digest(WITHOUT_EFFECT),
         **versions,
     }
+
+
+def _data(task: TaskCard, store: Store) -> Iterator[tuple[str, str]]:
+    """The data of the splits that decide; the reader's code, too, decides the clips."""
+    for name in ("train", "dev"):
+        manifest = store.split(name).manifest
+        yield f"{name} data of {task.name}", manifest.data_digest
+        yield f"{name} of {task.name} made from", manifest.made_from
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from slbench.cards import DatasetCard, ModelCard, TaskCard
+from slbench.data.store import Manifest
 from slbench.engine.models import code_digest, count_parameters
 from slbench.engine.predict import BatchResult
 from slbench.engine.provenance import peak_memory_mb
@@ -15,19 +16,21 @@ from slbench.modeling.base import Model
 from slbench.records import Cost, ModelStamp, ScoreStamp, TaskStamp
 
 
-def task_stamp(task: TaskCard, dataset: DatasetCard, data_digest: str, split: str, clips: int) -> TaskStamp:
+def task_stamp(task: TaskCard, dataset: DatasetCard, data: Manifest) -> TaskStamp:
     """The task, and the very data it was run on."""
     return TaskStamp(
         name=task.name,
         version=task.version,
         family=task.family,
         digest=task.digest(),
-        split=split,
-        clips=clips,
-        dataset=dataset.name,
-        data_digest=data_digest,
-        pose_source=dataset.pose_source,
-        composed=dataset.composed,
+        split=data.split,
+        clips=data.clips,
+        dataset=data.dataset,
+        data_digest=data.data_digest,
+        references_digest=data.references_sha256,
+        manifest_digest=data.digest(),
+        pose_source=data.pose_source,
+        composed=dataset.composed and data.dataset == dataset.name,
         unit=task.unit,
     )
 

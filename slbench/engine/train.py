@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from slbench.cards import Recipe, TaskCard
 from slbench.data.augment import augmented
-from slbench.data.store import Split
+from slbench.data.store import Clips
 from slbench.engine.determinism import PRECISIONS, random_state, set_random_state
 from slbench.engine.events import Epoch, Step, merit_of
 from slbench.engine.models import autocast, device_of
@@ -53,8 +53,8 @@ class Course:
 
     task: TaskCard
     model: Trainable
-    train: Split
-    dev: Split
+    train: Clips
+    dev: Clips
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import torch
 
 from slbench import catalog
 from slbench.cards import TaskCard
-from slbench.data.store import Store, prepare, reader_reference
+from slbench.data.prepare import prepare, reader_reference
+from slbench.data.store import Clips, ReadableClips, Split, Store
 from slbench.engine.changes import changed_card
 from slbench.engine.checkpoints import Checkpoints, Saved
 from slbench.engine.checks import (
@@ -21,6 +22,7 @@ from slbench.engine.checks import (
     check_writable,
     only_writer,
     task_dataset,
+    with_vocabulary,
 )
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.events import Epoch, Event, Resumed
@@ -89,9 +91,11 @@ class TrainingRun:
         start = find_checkpoint(catalog.get_model(request.init)) if request.init else None
         make_deterministic(request.seed)
         torch.set_num_threads(self.card.recipe.threads or torch.get_num_threads())
-        models = self._models(device, start)
         stores = [prepare(task_dataset(task), ("train", "dev")) for task in self.tasks]
-        courses = [_course(*parts) for parts in zip(self.tasks, models, stores, strict=True)]
+        self.asked = [with_vocabulary(*parts) for parts in zip(self.tasks, _trained(stores), strict=True)]
+        models = self._models(device, start)
+        courses = [_course(*parts) for parts in zip(self.asked, models, stores, strict=True)]
+        self.missing = [line for course in courses for line in _missing(course)]
         self.trainer = Trainer(courses, self.card.recipe, request.seed)
         init = start.sha256 if start else None
         self.identity = training_identity(self.card, self.tasks, stores, models[0], request.seed, init)
@@ -115,7 +119,7 @@ class TrainingRun:
 
     def _models(self, device: torch.device, start: Checkpoint | None) -> list[Trainable]:
         """One model a task; all of them share the first one's network."""
-        models: list[Any] = [build_model(self.card, setting_of(task, seed=self.request.seed)) for task in self.tasks]
+        models: list[Any] = [build_model(self.card, setting_of(task, seed=self.request.seed)) for task in self.asked]
         if not hasattr(models[0], "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
         if start:
@@ -223,13 +227,38 @@ class TrainingRun:
         self.checkpoints.save(Saved(self.identity, self.trainer.state_dict(), self.written))
 
 
+def _trained(stores: Sequence[Store]) -> list[Split]:
+    return [store.split("train") for store in stores]
+
+
 def _course(task: TaskCard, model: Trainable, store: Store) -> Course:
-    """The task's splits; raises DataError where a clip cannot be read, or its gloss is not in the vocabulary."""
-    train, dev = store.split("train"), store.split("dev")
-    for split in (train, dev):
-        check_readable(task, split)
+    """The task's splits.
+
+    Of a corpus that the user prepared, those clips whose frames are there: videos vanish from the web. Anywhere else a
+    clip that is not there is damage.
+
+    Raises:
+        DataError: a clip cannot be read, or its gloss is not in the vocabulary.
+    """
+    splits: list[Clips] = [store.split("train"), store.split("dev")]
+    for split in splits:
         check_references(task, split)
-    return Course(task, model, train, dev)
+    if task_dataset(task).needs_source:
+        splits = [ReadableClips(split) for split in splits]
+    for split in splits:
+        check_readable(task, split)
+    return Course(task, model, *splits)
+
+
+def _missing(course: Course) -> Iterator[str]:
+    """What a user must know of clips that are not trained on."""
+    for split in (course.train, course.dev):
+        data = split.manifest
+        if len(split) < data.clips:
+            yield (
+                f"{data.dataset}, {data.split}: {data.clips - len(split):,} of {data.clips:,} clips are left out, "
+                f"since their frames could not be read (`slbench data verify {data.dataset}` says why)"
+            )
 
 
 @contextmanager

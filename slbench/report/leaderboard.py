@@ -27,12 +27,15 @@ class Board:
     def groups(self) -> list[tuple[str, list[RunRecord]]]:
         """(heading, records with the best first) of every board, in order of their headings.
 
-        A task's name does not make scores compare: the values on its card and the data must be the same too. Where a
-        name stands for several, each heading says which by a digest.
+        A task's name does not make scores compare: the values on its card and the references must be the same too.
+        Where a name stands for several, each heading says which by a digest. Poses may differ within a board, since
+        they are a choice like any other; its rows then say whose they are.
         """
         boards: dict[tuple[str, str], list[RunRecord]] = {}
+        asked = {r.task.data_digest: r.task.references_digest for r in self.records if r.task.references_digest}
         for record in self.records:
-            boards.setdefault((_heading(record), _identity(record)), []).append(record)
+            data = record.task.references_digest or asked.get(record.task.data_digest, record.task.data_digest)
+            boards.setdefault((_heading(record), text_digest(record.task.digest + data)), []).append(record)
         shared = Counter(heading for heading, _ in boards)
         return [
             (
@@ -46,10 +49,6 @@ class Board:
 def _heading(record: RunRecord) -> str:
     task = record.task
     return ", ".join([f"{task.name} {task.version}", task.split, f"protocol {record.protocol}", *composed(record)])
-
-
-def _identity(record: RunRecord) -> str:
-    return text_digest(record.task.digest + record.task.data_digest)
 
 
 def _rank(record: RunRecord) -> tuple[float, str, str]:
@@ -110,7 +109,7 @@ def _different(stamps: Sequence[ScoreStamp], protocol: Protocol, answers: Sequen
     return [stamp for stamp in stamps if not math.isclose(values.get(stamp.name, math.inf), stamp.value, abs_tol=1e-6)]
 
 
-COLUMNS = ("model", "inputs", "score", "95 % interval", "clips", "clips/s", "poses", "weights", "run")
+COLUMNS = ("model", "inputs", "score", "95 % interval", "clips", "clips/s", "poses", "data", "weights", "run")
 
 
 def _cells(record: RunRecord) -> tuple[str, ...]:
@@ -118,8 +117,18 @@ def _cells(record: RunRecord) -> tuple[str, ...]:
     speed = f"{record.cost.clips_per_second:.0f}"
     return (
         record.model.name, record.model.inputs, value(score), interval(score), str(score.samples), speed,
-        record.task.pose_source.split(",")[0], record.model.weights_sha256[:8], record.run,
+        _poses(record), _data(record), record.model.weights_sha256[:8], record.run,
     )  # fmt: skip
+
+
+def _poses(record: RunRecord) -> str:
+    """Who made the poses, without how they were mapped."""
+    return record.task.pose_source.split(", mapped to ")[0]
+
+
+def _data(record: RunRecord) -> str:
+    """The prepared split, to the byte: the manifest's digest, which older records lack."""
+    return (record.task.manifest_digest or record.task.data_digest)[:8]
 
 
 def _columns(record: RunRecord) -> tuple[str, ...]:
@@ -132,15 +141,26 @@ def board_tables(board: Board) -> Iterator[Table]:
     """A table a board, for a terminal of 80 columns; what all rows share stands in the heading and below."""
     for heading, records in board.groups():
         ranks = records[0].scores[0]
-        columns = ("model", ranks.unit, "95 % interval", "clips", "weights", "run")
+        poses = sorted({record.task.pose_source for record in records})
+        several = len(poses) > 1
+        columns = ("model", ranks.unit, "95 % interval", "clips", "weights", *["poses"] * several, "run")
         table = simple_table(f"{heading}, {label(ranks)}", columns)
         for record in records:
             score, weights = record.scores[0], record.model.weights_sha256[:8]
-            table.add_row(record.model.name, value(score), interval(score), str(score.samples), weights, record.run)
-        poses = sorted({record.task.pose_source for record in records})
-        table.caption = "\n".join([*records[0].notes, f"Poses: {'; '.join(poses)}."])
+            whose = [str(1 + poses.index(record.task.pose_source))] * several
+            cells = (value(score), interval(score), str(score.samples), weights, *whose, record.run)
+            table.add_row(record.model.name, *cells)
+        table.caption = "\n".join([*records[0].notes, _pose_note(poses)])
         table.caption_justify = "left"
         yield table
+
+
+def _pose_note(poses: Sequence[str]) -> str:
+    """Whose poses; rows with other poses compare models and poses at once."""
+    if len(poses) == 1:
+        return f"Poses: {poses[0]}."
+    listed = "; ".join(f"{number} {source}" for number, source in enumerate(poses, 1))
+    return f"Poses differ, so rows compare them too: {listed}."
 
 
 def board_markdown(board: Board) -> str:

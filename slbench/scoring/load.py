@@ -97,18 +97,28 @@ def _references(request: Request, planned: Plan, predictions: Table) -> Table | 
         return read_references(request.references, planned.family)
     if planned.task is None or planned.dataset is None:
         return None
-    if planned.dataset.reader is not None:
+    if is_readable(planned.dataset, planned.split):
         return corpus_references(planned.task, planned.dataset, planned.split)
     if any(sample.reference is None for sample in predictions.samples):
         raise DataError(
-            f"--references FILE is needed: slbench cannot read the corpus {planned.dataset.name} itself yet"
+            f"--references FILE is needed: {planned.split} of {planned.dataset.name} is not prepared here "
+            f"(slbench data prepare {planned.dataset.name} --source FOLDER)"
         )
     return None
 
 
+def is_readable(dataset: DatasetCard, split: str) -> bool:
+    """Whether slbench has the references of a split itself: it finds the corpus, or a user has prepared it."""
+    if dataset.reader is None or not dataset.needs_source:
+        return dataset.reader is not None
+    from slbench.data.store import prepared_splits  # imports datasets and pyarrow
+
+    return split in prepared_splits(dataset)
+
+
 def corpus_references(task: TaskCard, dataset: DatasetCard, split: str) -> Table:
     """The references of a task's split, from the corpus itself."""
-    from slbench.data.store import prepare  # imports datasets and pyarrow
+    from slbench.data.prepare import prepare  # imports datasets and pyarrow
 
     clips = prepare(dataset, [split]).split(split)
     samples = tuple(Sample(row.id, task.target(row.text, row.gloss)) for row in clips)
@@ -177,8 +187,8 @@ def bars_of(loaded: Loaded) -> tuple[str, ...]:
         f"{failed} samples failed": failed,
         f"{len(matched.answers):,} of {whole or 0:,} samples": whole not in (None, len(matched.answers)),
         "the references are of --references, not the corpus's": dataset
-        and dataset.reader
-        and loaded.request.references,
+        and loaded.request.references
+        and is_readable(dataset, loaded.plan.split),
         "the predictions are not those of the record": record
         and record.predictions_sha256 != loaded.predictions_sha256,
     }

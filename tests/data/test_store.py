@@ -8,7 +8,8 @@ import pytest
 from fakes import SPLITS, FakeCorpus, made_up_clip, read
 
 from slbench import catalog
-from slbench.data.store import folder_of, prepare, prepared_splits
+from slbench.data.prepare import prepare
+from slbench.data.store import folder_of, prepared_splits
 from slbench.errors import ClipError, DataError, OutputError
 
 
@@ -44,10 +45,11 @@ def test_only_the_splits_that_are_asked_for_are_made(corpus: FakeCorpus) -> None
     assert prepared_splits(card) == ["test"], "what was made from older sources is gone"
 
 
-def test_killed_before_the_manifest_was_written(corpus: FakeCorpus) -> None:
+def test_a_split_without_its_manifest(corpus: FakeCorpus) -> None:
     card = dataset_of(corpus)
     prepare(card)
-    (folder_of(card) / "manifest.json").unlink()
+    (folder_of(card) / "test" / "manifest.json").unlink()
+    assert prepared_splits(card) == ["train", "dev"]
     corpus.write(made_up_clip("test-03", 44, 99))
     assert prepare(card).split("test").clip(3).frames == 44
 
@@ -61,19 +63,19 @@ def test_clips_are_mapped_not_copied(corpus: FakeCorpus) -> None:
 def test_a_changed_source_rebuilds_the_store(corpus: FakeCorpus) -> None:
     card = dataset_of(corpus)
     first = prepare(card)
-    stamp = (folder_of(card) / "manifest.json").stat().st_mtime_ns
+    before, stamp = first.split("test").manifest, (folder_of(card) / "test" / "manifest.json").stat().st_mtime_ns
     assert prepare(card) == first
-    assert (folder_of(card) / "manifest.json").stat().st_mtime_ns == stamp
+    assert (folder_of(card) / "test" / "manifest.json").stat().st_mtime_ns == stamp
     corpus.write(made_up_clip("test-03", 44, 99))
     second = prepare(card)
-    assert second.data_digest != first.data_digest
+    assert second.split("test").manifest.data_digest != before.data_digest
     assert second.split("test").clip(3).frames == 44
 
 
 def test_manifest_has_a_digest_of_every_source(corpus: FakeCorpus) -> None:
     card = dataset_of(corpus)
     prepare(card)
-    manifest = json.loads((folder_of(card) / "manifest.json").read_text())
+    manifest = json.loads((folder_of(card) / "dev" / "manifest.json").read_text())
     assert len(manifest["sources"]) == sum(SPLITS.values())
     assert all(len(digest) == 64 for digest in manifest["sources"].values())
 
@@ -109,12 +111,12 @@ def test_cache_folder_that_cannot_be_written(corpus: FakeCorpus, monkeypatch, tm
 
 def test_two_processes_may_prepare_at_once(corpus: FakeCorpus) -> None:
     code = (
-        "from slbench import catalog; from slbench.data.store import prepare; "
+        "from slbench import catalog; from slbench.data.prepare import prepare; "
         f"task = catalog.get_task({str(corpus.task_path)!r}); "
-        "print(prepare(catalog.get_dataset('made-up', task)).data_digest)"
+        "print(prepare(catalog.get_dataset('made-up', task)).split('dev').manifest.data_digest)"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=os.environ) for _ in "ab"
     ]
     digests = [run.communicate()[0].strip().splitlines()[-1] for run in runs]
-    assert digests[0] == digests[1] == prepare(dataset_of(corpus)).data_digest
+    assert digests[0] == digests[1] == prepare(dataset_of(corpus)).split("dev").manifest.data_digest

@@ -58,7 +58,7 @@ def test_record_says_where_the_number_comes_from(corpus: FakeCorpus, tmp_path: P
     assert record.predictions_sha256 == file_digest(run.predictions_path)
     assert record.model.weights_sha256 == file_digest(corpus.folder / "tiny.safetensors")
     assert record.task.digest == run.task.digest()
-    assert record.task.data_digest == run.data_digest
+    assert record.task.data_digest == run.split.manifest.data_digest
     assert record.task.pose_source == "random"
     assert record.environment.packages["torch"]
     assert record.barred == ()

@@ -191,9 +191,9 @@ def test_the_seed_decides_the_clips() -> None:
     glosses = task(family="islr", glosses=GLOSSES)
     assert same(MockSplit(glosses, 3), MockSplit(glosses, 3))
     assert not same(MockSplit(glosses, 3), MockSplit(glosses, 4))
-    digests = {MockSplit(glosses, *choice).data_digest for choice in ((3,), (4,), (3, 9))}
+    digests = {MockSplit(glosses, *choice).manifest.data_digest for choice in ((3,), (4,), (3, 9))}
     assert len(digests) == 3
-    assert MockSplit(glosses, 3).data_digest in digests
+    assert MockSplit(glosses, 3).manifest.data_digest in digests
 
 
 def test_clips_have_many_lengths_one_frame_and_hidden_hands() -> None:

@@ -175,7 +175,10 @@ def test_another_model_task_or_corpus_is_refused(corpus: FakeCorpus, tmp_path: P
     with pytest.raises(OutputError) as raised:
         run(corpus, tmp_path / "out").execute()
     keys = [line.partition(":")[0] for line in str(raised.value).splitlines()[1:-1]]
-    assert keys == ["model", "tasks", "task digest of made-up-islr", "data of made-up-islr", "prepared made-up-islr"]
+    data = [
+        f"{split} {key}" for split in ("train", "dev") for key in ("data of made-up-islr", "of made-up-islr made from")
+    ]
+    assert keys == ["model", "tasks", "task digest of made-up-islr", *data]
 
 
 @pytest.mark.parametrize(

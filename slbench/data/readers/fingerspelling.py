@@ -12,8 +12,8 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from slbench.data.clip import Clip
+from slbench.data.poses import PoseFile
 from slbench.data.readers.base import Entry
-from slbench.data.skeleton import from_mediapipe
 from slbench.errors import ClipError, DataError, MissingExtraError
 
 LANGUAGES: dict[str, tuple[str, ...]] = {
@@ -22,8 +22,6 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
     "test": ("ase", "mfs", "sgg", "svk"),
 }
 """Signed languages (ISO 639-3) of each split; no alphabet is shared."""
-
-HOLISTIC = ("POSE_LANDMARKS", "FACE_LANDMARKS", "LEFT_HAND_LANDMARKS", "RIGHT_HAND_LANDMARKS")
 
 
 class FingerspellingReader:
@@ -70,18 +68,13 @@ def _is_letter(word: str) -> bool:
 
 
 def read_pose(path: Path, clip_id: str, letter: str) -> Clip:
-    """Read one MediaPipe Holistic `.pose` file (pose-format v0.1 or v0.2, one person).
+    """Read one MediaPipe Holistic `.pose` file.
 
     Raises:
         ClipError: the file is absent, truncated, or holds other components.
     """
-    from pose_format import Pose
-
     try:
-        pose = Pose.read(path.read_bytes()).get_components(list(HOLISTIC))
-        xy, confidence = pose.body.data.filled(0)[:, 0, :, :2], pose.body.confidence[:, 0]
-        size = pose.header.dimensions
-        keypoints, scores = from_mediapipe(xy, confidence, size.width, size.height)
-    except Exception as error:  # pose-format raises struct.error, ValueError, KeyError, IndexError, ... on bad bytes
-        raise ClipError(f"clip {clip_id}: {path} cannot be read as a Holistic pose ({error!r})") from error
-    return Clip(clip_id, keypoints, scores, float(pose.body.fps), text=letter, gloss=letter)
+        poses = PoseFile(path).read()
+    except ClipError as error:
+        raise ClipError(f"clip {clip_id}: {error}") from error
+    return Clip(clip_id, poses.keypoints, poses.scores, poses.fps, text=letter, gloss=letter)

@@ -1,0 +1,163 @@
+"""`slbench data`: corpora on this machine."""
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from slbench.cards import DatasetCard
+    from slbench.data.ingest import Prepared
+    from slbench.data.store import Split, Store
+
+app = typer.Typer(help="Corpora: what is here, prepare, verify, download, export.", no_args_is_help=True)
+Corpus = Annotated[str, typer.Argument(help="Dataset card: a name from `slbench list datasets`, or a .toml file.")]
+
+
+class Listing(StrEnum):
+    """How to print what is there."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Layout(StrEnum):
+    """Whose lists to read."""
+
+    OFFICIAL = "official"
+    UNI_SIGN = "uni-sign"
+
+
+class ExportFormat(StrEnum):
+    """What to write."""
+
+    PARQUET = "parquet"
+    POSE = "pose"
+
+
+@app.command()
+def status(
+    corpora: Annotated[list[str] | None, typer.Argument(help="Dataset cards; none named: all.")] = None,
+    format_: Annotated[Listing, typer.Option("--format", help="How to print it.")] = Listing.TABLE,
+) -> None:
+    """Say of every corpus whether it is prepared, how much of it, how large it is, and who made its poses."""
+    from slbench import catalog
+    from slbench.cards import DatasetCard
+    from slbench.cli.console import out, quiet_libraries, show
+
+    quiet_libraries()
+    from slbench.data.status import status_of
+    from slbench.data.store import home
+    from slbench.report.corpora import status_table, status_values
+
+    statuses = [status_of(catalog.get_dataset(name)) for name in corpora or catalog.names(DatasetCard)]
+    if format_ is Listing.JSON:
+        out().print(json.dumps([status_values(status) for status in statuses], indent=1), soft_wrap=True)
+        return
+    show(status_table(statuses))
+    out().print(f"prepared corpora are in {home() / 'stores'}", soft_wrap=True)
+
+
+@app.command()
+def prepare(
+    corpus: Corpus,
+    source: Annotated[Path, typer.Option(help="Folder with the corpus's lists, as its owners or Uni-Sign give them.")],
+    poses: Annotated[
+        Path | None, typer.Option(help="Folder or .zip of pose files; else pose_format/ or poses/ in the source.")
+    ] = None,
+    pose_source: Annotated[
+        str | None, typer.Option(help="Who made the poses, where no extractor.json beside them says so.")
+    ] = None,
+    layout: Annotated[Layout | None, typer.Option(help="Whose lists, where there are several.")] = None,
+    any_version: Annotated[
+        bool, typer.Option("--any-version", help="Take lists that are no published version; bars from leaderboards.")
+    ] = False,
+    jobs: Annotated[int | None, typer.Option(help="Processes that read clips; else one a core.", min=1)] = None,
+) -> None:
+    """Read a corpus from its official layout and keep it as memory-mapped Arrow; call again to go on or to update."""
+    from slbench import catalog
+    from slbench.cli.console import errors, quiet_libraries, show, stoppable
+    from slbench.cli.progress import preparing_progress
+
+    quiet_libraries()
+    from slbench.data.building import usable_cores
+    from slbench.data.corpus import Source
+    from slbench.data.ingest import ingest
+    from slbench.report.corpora import prepared_table
+
+    card = catalog.get_dataset(corpus)
+    place = Source(source, poses, None if layout is None else layout.value, pose_source)
+    with stoppable("the same command continues"), preparing_progress() as report:
+        splits = ingest(card, place, jobs or usable_cores(), any_version, report)
+    show(prepared_table(card.name, splits))
+    if _print_unread(card, splits):
+        errors().print(f"`slbench data verify {card.name}` lists all of them, with reasons")
+    if all(prepared.before for prepared in splits if prepared.clips is not None):
+        errors().print("nothing had changed")
+
+
+def _print_unread(card: "DatasetCard", splits: "Sequence[Prepared]") -> int:
+    """The first clips whose frames could not be read; gives the number of all."""
+    from slbench.cli.console import errors
+
+    unread = [row.error for split in splits if split.clips is not None for row in split.clips if row.error]
+    for message in unread[:10]:
+        errors().print(message, style="yellow", soft_wrap=True)
+    if unread:
+        errors().print(f"{card.name}: {len(unread):,} clips could not be read and are skipped")
+    return len(unread)
+
+
+@app.command()
+def verify(
+    corpus: Corpus,
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; may be given again.")] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Folder of videos or frame folders, to compare numbers of frames.")
+    ] = None,
+    format_: Annotated[Listing, typer.Option("--format", help="How to print it.")] = Listing.TABLE,
+) -> None:
+    """Read every prepared clip: counts, digests, scores, scale, persons, lengths, missing clips with the reason."""
+    raise NotImplementedError
+
+
+@app.command()
+def download(
+    corpus: Corpus,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+) -> None:
+    """Fetch what is published openly (poses as Uni-Sign's authors released them); else say how to get the corpus."""
+    raise NotImplementedError
+
+
+@app.command()
+def export(
+    corpus: Corpus,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    format_: Annotated[ExportFormat, typer.Option("--format", help="One Parquet file a split, or one .pose a clip.")],
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; may be given again.")] = None,
+) -> None:
+    """Write a prepared corpus as files that other tools read."""
+    raise NotImplementedError
+
+
+def opened(card: "DatasetCard", splits: Sequence[str] | None) -> "list[Split]":
+    """The prepared splits of a corpus, those that are named or all.
+
+    Raises:
+        DataError: it is not prepared.
+        OptionError: there is no such split.
+    """
+    from slbench.data.prepare import prepare as made
+    from slbench.data.store import prepared_splits
+    from slbench.errors import OptionError
+
+    unknown = [name for name in splits or () if name not in card.splits]
+    if unknown:
+        raise OptionError(f"--split {unknown[0]}: {card.name} has the splits {', '.join(card.splits)}")
+    wanted = splits or prepared_splits(card) or list(card.splits)
+    store: Store = made(card, wanted)
+    return [store.split(name) for name in wanted]

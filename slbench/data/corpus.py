@@ -1,0 +1,129 @@
+"""A corpus that slbench is told the place of: its own lists, joined with a folder of poses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from slbench.data.poses import PoseFile, PoseFolder
+from slbench.data.readers.uni_sign import UniSignLists
+
+from slbench.cards import DatasetCard
+from slbench.catalog import blamed, resolve
+from slbench.data.clip import Clip
+from slbench.data.readers import Entry, Listed, Lists, Recording
+from slbench.errors import ClipError, DataError
+
+Layout = Literal["official", "uni-sign"]
+POSES = ("pose_format", "poses")
+"""Folders below the corpus where poses are looked for, the released layout's first."""
+UNSTATED = "not stated"
+"""Pose source where nobody says who made the poses."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a corpus is.
+
+    Attributes:
+        folder: holds its lists.
+        poses: a folder or zip of pose files; None: below the folder.
+        layout: whose lists; None: the owners' where they are there, or else Uni-Sign's.
+        pose_source: who made the poses, in the user's words; None: as the folder of poses says.
+    """
+
+    folder: Path
+    poses: Path | None = None
+    layout: Layout | None = None
+    pose_source: str | None = None
+
+
+def find_lists(card: DatasetCard, source: Source) -> Lists:
+    """The corpus's lists.
+
+    Raises:
+        DataError: there are none.
+        CardError: the card's class cannot be imported.
+    """
+    if not source.folder.is_dir():
+        raise DataError(f"--source {source.folder}: there is no such folder; get {card.name}: {card.obtain}")
+    reference = str(card.reader)
+    candidates: list[Lists] = []
+    with blamed(card, reference, "built"):
+        candidates.append(resolve(reference, card)(source.folder, card.subset))
+    candidates.append(UniSignLists(source.folder, card.subset))
+    wanted = [lists for lists in candidates if source.layout in (None, lists.layout)]
+    for lists in wanted:
+        if any(lists.files(split) for split in card.splits):
+            return lists
+    looked = "; ".join(f"{lists.layout}: {lists.wanted(next(iter(card.splits)))}" for lists in wanted)
+    raise DataError(
+        f"--source {source.folder}: there are no lists of {card.name} in it (looked for {looked}); "
+        f"name the folder that holds them, or get them: {card.obtain}"
+    )
+
+
+def find_poses(card: DatasetCard, source: Source) -> PoseFolder:
+    """The corpus's poses.
+
+    Raises:
+        DataError: there are none.
+    """
+    places = [source.poses] if source.poses else [source.folder / name for name in POSES]
+    place = next((place for place in places if place.exists()), None)
+    if place is None:
+        raise DataError(
+            f"{' and '.join(map(str, places))}: there is no such folder; name the poses of {card.name} with --poses, "
+            "a folder or a .zip: `slbench data download` fetches released ones, `slbench extract` makes your own"
+        )
+    return PoseFolder(place)
+
+
+class CorpusReader:
+    """Lists joined with poses; meets `Reader`.
+
+    Attributes:
+        place: of the poses, for messages.
+    """
+
+    def __init__(self, lists: Lists, poses: PoseFolder, place: Path, fps: float | None) -> None:
+        self.lists, self.poses, self.place, self.fps = lists, poses, place, fps
+
+    def sources(self) -> dict[str, Path]:
+        """The files of the lists."""
+        return {path.name: path for split in ("train", "dev", "test") for path in self.lists.files(split)}
+
+    def entries(self, split: str) -> Iterator[Entry]:
+        """The clips of a split, each with the pose file that is there for it."""
+        for listed in self.lists.listed(split):
+            found = self._find(listed, split)
+            file, recording = found if found else (None, listed.recordings[0])
+            load = partial(load_clip, listed, file, recording, listed.fps or self.fps, self.place)
+            state = "" if file is None else f"{file.state()} {recording}"
+            yield Entry(listed.id, listed.text, listed.gloss, load, listed.signer, recording.name, state)
+
+    def _find(self, listed: Listed, split: str) -> tuple[PoseFile, Recording] | None:
+        for recording in listed.recordings:
+            file = self.poses.find(recording.name, split)
+            if file is not None:
+                return file, recording
+        return None
+
+
+def load_clip(listed: Listed, file: PoseFile | None, recording: Recording, fps: float | None, place: Path) -> Clip:
+    """Read a listed clip's frames.
+
+    Raises:
+        ClipError: there is no file, or it is unusable.
+    """
+    if file is None:
+        why = listed.missing or f"there is no pose file {recording.name}.* in {place}"
+        raise ClipError(f"clip {listed.id}: {why}")
+    try:
+        poses = file.read().cut(recording, fps)
+    except ClipError as error:
+        raise ClipError(f"clip {listed.id}: {error}") from error
+    return Clip(
+        listed.id, poses.keypoints, poses.scores, poses.fps or fps or 0.0, listed.text, listed.gloss, poses.people
+    )

@@ -1,0 +1,135 @@
+"""One split of a store: built beside its place, moved there when it is whole, and said what it is."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from slbench.cards import DatasetCard
+from slbench.data.building import Report, Shard, build, describe, is_whole
+from slbench.data.readers import Entry, Reader
+from slbench.data.store import MANIFEST, Manifest, Split, content_digest, folder_of, references_digest
+from slbench.errors import DataError, OutputError
+from slbench.files import ids_digest, write_text
+from slbench.version import __version__
+
+
+@contextmanager
+def writing(card: DatasetCard) -> Iterator[Path]:
+    """Hold the corpus's folder against other processes; raises OutputError where it cannot be written."""
+    folder = folder_of(card)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock")):
+            yield folder
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror or error}); what is prepared stays; make room, or set "
+            "SLBENCH_HOME to a folder with room, and call again"
+        ) from error
+
+
+def entries_of(card: DatasetCard, reader: Reader, split: str) -> list[Entry]:
+    """What the reader lists; raises DataError where that cannot be read."""
+    try:
+        return list(reader.entries(split))
+    except OSError as error:
+        raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
+
+
+def check_ids(card: DatasetCard, entries: Mapping[str, Sequence[Entry]]) -> None:
+    """Raise DataError where an id occurs more than once in the corpus."""
+    seen: set[str] = set()
+    for split, listed in entries.items():
+        counts = Counter(entry.id for entry in listed)
+        duplicates = sorted(clip_id for clip_id, count in counts.items() if count > 1 or clip_id in seen)
+        seen.update(counts)
+        if duplicates:
+            raise DataError(f"{card.name}: ids occur more than once, in {split}: {', '.join(duplicates[:10])}")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the manifest of a split says besides what is counted; see `Manifest`."""
+
+    card: DatasetCard
+    split: str
+    made_from: str
+    layout: str
+    listing: str | None
+    pose_source: str
+    sources: dict[str, str]
+    vocabulary: tuple[str, ...]
+    data_digest: str | None
+    """None: the digest of the content."""
+
+
+def work_folder(folder: Path, split: str) -> Path:
+    """Where the shards of a split are until all of them are there."""
+    return folder / f".{split}.work"
+
+
+def is_built(made: Made, shards: Sequence[Shard], folder: Path) -> bool:
+    """Whether the split is there as it would be built, to the last row."""
+    place = folder / made.split
+    if not is_made_from(place, made.made_from):
+        return False
+    return all(is_whole(Shard(place / shard.path.name, shard.entries)) for shard in shards)
+
+
+def is_made_from(place: Path, made_from: str) -> bool:
+    """Whether a split's folder says that it was made from this."""
+    if not (place / MANIFEST).is_file():
+        return False
+    try:
+        return Split(place).manifest.made_from == made_from
+    except DataError:  # of an older schema, or damaged: it is made again
+        return False
+
+
+def build_split(made: Made, shards: Sequence[Shard], folder: Path, jobs: int, report: Report) -> Split:
+    """Build a split, then move it to its place; called while the corpus's folder is held.
+
+    Shards of an interrupted call, and those of the split as it is now that are still right, are taken over.
+
+    Args:
+        shards: in `work_folder`.
+    """
+    place, work, old = folder / made.split, work_folder(folder, made.split), folder / f".{made.split}.old"
+    if old.exists() and not place.exists():  # killed between the two renames below
+        old.rename(place)
+    build(shards, place, jobs, report)
+    describe(shards)
+    write_text(work / MANIFEST, _manifest(made, Split(work)).text())
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    work.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+    return Split(place)
+
+
+def _manifest(made: Made, rows: Split) -> Manifest:
+    content = content_digest(f"{row.id} {row.sha256}" for row in rows)
+    return Manifest(
+        dataset=made.card.name,
+        split=made.split,
+        made_from=made.made_from,
+        slbench=__version__,
+        layout=made.layout,
+        listing=made.listing,
+        pose_source=made.pose_source,
+        sources=made.sources,
+        vocabulary=made.vocabulary,
+        clips=len(rows),
+        readable=sum(row.error is None for row in rows),
+        frames=sum(row.frames for row in rows),
+        ids_sha256=ids_digest(row.id for row in rows),
+        references_sha256=references_digest(rows),
+        content_sha256=content,
+        data_digest=made.data_digest or content,
+    )

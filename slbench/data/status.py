@@ -1,0 +1,64 @@
+"""What is prepared of a corpus."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from slbench.cards import DatasetCard
+from slbench.data.store import Manifest, Store, folder_of
+from slbench.errors import DataError
+
+State = Literal["absent", "partial", "prepared", "damaged"]
+
+
+@dataclass(frozen=True)
+class CorpusStatus:
+    """A corpus on this machine.
+
+    Attributes:
+        state: `partial` where a split is absent, a preparation was interrupted, or clips could not be read.
+        splits: manifests of the splits that are there.
+        size: bytes on disk, those of an interrupted preparation too.
+        problem: what is damaged.
+    """
+
+    card: DatasetCard
+    state: State
+    splits: tuple[Manifest, ...]
+    size: int
+    problem: str = ""
+
+    @property
+    def readable(self) -> int:
+        """Clips whose frames are there."""
+        return sum(split.readable for split in self.splits)
+
+    @property
+    def clips(self) -> int:
+        """Clips that the lists have, or, as long as nothing is prepared, those of the card."""
+        return sum(split.clips for split in self.splits) or sum(self.card.splits.values())
+
+    @property
+    def pose_sources(self) -> tuple[str, ...]:
+        """Who made the poses of its splits."""
+        return tuple(sorted({split.pose_source for split in self.splits}))
+
+
+def status_of(card: DatasetCard) -> CorpusStatus:
+    """Look at a corpus's store; nothing but manifests is read."""
+    folder = folder_of(card)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    store = Store(folder)
+    try:
+        splits = tuple(store.split(name).manifest for name in card.splits if name in store.splits())
+    except DataError as error:
+        return CorpusStatus(card, "damaged", (), size, str(error))
+    return CorpusStatus(card, _state(card, splits, folder), splits, size)
+
+
+def _state(card: DatasetCard, splits: tuple[Manifest, ...], folder: Path) -> State:
+    begun = any(folder.glob(".*.work"))
+    if not splits and not begun:
+        return "absent"
+    whole = len(splits) == len(card.splits) and all(split.readable == split.clips for split in splits)
+    return "prepared" if whole and not begun else "partial"

@@ -1,0 +1,70 @@
+"""What is prepared and what is not, for a terminal."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from slbench.data.ingest import Prepared
+from slbench.data.status import CorpusStatus
+from slbench.report.tables import simple_table
+
+UNITS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    unit, name = next(((unit, name) for unit, name in UNITS if count >= unit), (1, "B"))
+    return f"{count / unit:.1f} {name}" if unit > 1 else f"{count} {name}"
+
+
+def status_table(statuses: Sequence[CorpusStatus]) -> Table:
+    """A row a corpus."""
+    table = simple_table(None, ("name", "state", "clips", "on disk", "poses"), ("on disk",))
+    for status in statuses:
+        table.add_row(status.card.name, status.state, _clips(status), _size(status), _poses(status))
+    return table
+
+
+def _clips(status: CorpusStatus) -> str:
+    if not status.splits:
+        return f"{status.clips:,}"
+    return f"{status.readable:,} of {status.clips:,}" if status.readable < status.clips else f"{status.clips:,}"
+
+
+def _size(status: CorpusStatus) -> str:
+    return size(status.size) if status.size else ""
+
+
+def _poses(status: CorpusStatus) -> str:
+    if status.problem:
+        return status.problem
+    if status.splits:
+        return "; ".join(status.pose_sources)
+    return "" if status.card.needs_source else "(made by the first run)"
+
+
+def status_values(status: CorpusStatus) -> dict[str, object]:
+    """The same as JSON holds it, with the manifest of every split."""
+    return {
+        "name": status.card.name,
+        "state": status.state,
+        "clips": status.clips,
+        "readable": status.readable if status.splits else None,
+        "bytes": status.size,
+        "problem": status.problem or None,
+        "splits": [split.model_dump(mode="json", exclude={"vocabulary"}) for split in status.splits],
+    }
+
+
+def prepared_table(name: str, splits: Sequence[Prepared]) -> Table:
+    """What became of each split."""
+    table = simple_table(name, ("split", "clips", "clips unread", "frames", "list", "poses"), ("frames",))
+    for prepared in splits:
+        if prepared.clips is None:
+            table.add_row(prepared.split, "", "", "", f"absent: {prepared.wanted}", "")
+            continue
+        data = prepared.clips.manifest
+        unread = f"{data.clips - data.readable:,}" if data.readable < data.clips else "0"
+        listing = f"{data.layout}, {data.listing or 'no published version'}"
+        table.add_row(prepared.split, f"{data.clips:,}", unread, f"{data.frames:,}", listing, data.pose_source)
+    return table
