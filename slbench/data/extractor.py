@@ -49,7 +49,8 @@ def read_extractor(folder: Path) -> Extractor | None:
         return None
     try:
         return Extractor.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, ValidationError) as error:
+    except (OSError, ValueError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(
-            f"{path}: does not say who made the poses of this folder ({error}); delete it and say so with --pose-source"
+            f"{path}: does not say who made the poses of this folder ({why}); delete it and say so with --pose-source"
         ) from error

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import shared
 
-from slbench.data.pickles import KNOWN, read_pickle
+from slbench.data.pickles import KNOWN, read_pickle, read_pickle_bytes
 from slbench.errors import DataError
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -172,6 +172,23 @@ def test_broken_gzip_and_absent_files(folder) -> None:
     (folder / "cut.pkl").write_bytes(gzip.compress(WHOLE)[:-20])
     with pytest.raises(DataError, match=r"cut\.pkl: .*get it again"):
         read_pickle(folder / "cut.pkl")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pickle_that_is_no_file(packed) -> None:
+    """Such as one in an archive: the message has the name that it is given."""
+    pack = gzip.compress if packed else bytes
+    assert read_pickle_bytes(pack(pickle.dumps({"a": [1]})), "poses.zip/a.pkl") == {"a": [1]}
+    for data in (WHOLE[:-20], b"cos\nsystem\n(S'touch owned'\ntR.", b""):
+        with pytest.raises(DataError, match=r"^poses\.zip/a\.pkl: "):
+            read_pickle_bytes(pack(data), "poses.zip/a.pkl")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_unpacks_to_too_much_is_refused(folder, monkeypatch, packed) -> None:
+    monkeypatch.setattr("slbench.data.pickles.LARGEST", 1000)
+    with pytest.raises(DataError, match=r"data\.pkl: unpacks to more than"):
+        read_pickle(written(folder, pickle.dumps(bytes(2000)), packed))
 
 
 @pytest.mark.parametrize(

@@ -202,3 +202,28 @@ def test_files_that_are_no_records_are_named(results: Path, text: str) -> None:
 def test_no_such_folder(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="there is no such folder"):
         read_board(tmp_path / "nothing")
+
+
+def test_other_poses_are_another_row_of_the_same_board(results: Path) -> None:
+    first, second = complete(results)
+    task = json.loads(first.read_text())["task"]
+    theirs = {"pose_source": "rtmlib 1.2 (pose abababab)", "data_digest": "1" * 64, "manifest_digest": "2" * 64}
+    edit_record(second, task=task | theirs)
+    board = read_board(results)
+    assert [len(records) for _, records in board.groups()] == [2]
+    assert "Poses differ, so rows compare them too: 1 random; 2 rtmlib 1.2 (pose abababab)" in " ".join(
+        shown(board).split()
+    )
+    assert "| rtmlib 1.2 (pose abababab) | 22222222 |" in board_markdown(board)
+
+
+def test_other_references_are_another_board(results: Path) -> None:
+    first = complete(results)[0]
+    edit_record(first, task=json.loads(first.read_text())["task"] | {"references_digest": "1" * 64})
+    assert [len(records) for _, records in read_board(results).groups()] == [1, 1]
+
+
+def test_an_older_record_stands_beside_one_of_the_same_data(results: Path) -> None:
+    first = complete(results)[0]
+    edit_record(first, task=json.loads(first.read_text())["task"] | {"references_digest": "", "manifest_digest": ""})
+    assert [len(records) for _, records in read_board(results).groups()] == [2]

@@ -141,7 +141,7 @@ def test_references_of_a_corpus_that_slbench_reads(tmp_path: Path) -> None:
     found = values(score(Request(path, asked=Asked(task="fingerspelling-islr"))))
     expected = json.loads(run.with_name(run.name.replace(".predictions.jsonl", ".json")).read_text())["scores"]
     assert found == pytest.approx({s["name"]: s["value"] for s in expected if s["name"].startswith("top1-")})
-    with pytest.raises(DataError, match="--references FILE is needed: slbench cannot read the corpus csl-daily itself"):
+    with pytest.raises(DataError, match="--references FILE is needed: test of csl-daily is not prepared here"):
         score(Request(path, asked=Asked(task="csl-daily-slt")))
 
 

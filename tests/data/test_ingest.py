@@ -1,0 +1,260 @@
+"""A corpus that is told its place: lists joined with poses, kept, and run from there."""
+
+import gzip
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+from fakes import GLOSSES, FakeCorpus, made_up_clip
+
+from slbench import Run, RunRequest, catalog
+from slbench.data.corpus import UNSTATED, Source
+from slbench.data.extractor import Extractor, write_extractor
+from slbench.data.ingest import Prepared, ingest
+from slbench.data.listing import OWNERS
+from slbench.data.status import status_of
+from slbench.data.store import Split
+from slbench.errors import ClipError, DataError
+
+COUNTS = {"train": 8, "dev": 4, "test": 12}
+
+
+class Corpus:
+    """A corpus of three signs in Uni-Sign's layout, with cards, in the folder of `FakeCorpus`."""
+
+    def __init__(self, fake: FakeCorpus) -> None:
+        self.fake, self.root = fake, fake.folder / "told"
+        self.poses = self.root / "pose_format"
+        for split, count in COUNTS.items():
+            self.write_labels(split, [f"{split}-{number:02}" for number in range(count)])
+            for number in range(count):
+                clip = made_up_clip(f"{split}-{number:02}", 5 + number, number)
+                frames = {"keypoints": list(clip.keypoints[:, None]), "scores": list(clip.scores[:, None])}
+                path = self.poses / split / f"{clip.id}.pkl"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(pickle.dumps(frames))
+        self.write_card()
+
+    def write_labels(self, split: str, ids: list[str]) -> None:
+        labels = {
+            one: {"name": one, "gloss": "", "text": GLOSSES[n % 3], "video_path": f"{one}.mp4"}
+            for n, one in enumerate(ids)
+        }
+        self.root.mkdir(exist_ok=True)
+        (self.root / f"labels-3.{split}").write_bytes(gzip.compress(pickle.dumps(labels)))
+
+    def write_card(self, **changes: object) -> None:
+        values = {
+            "name": "made-up", "title": "Told", "owner": "nobody", "licence": "none", "homepage": "", "subset": 3,
+            "obtain": "ask the test", "signed_languages": [], "pose_source": "random", "splits": COUNTS, "fps": 25.0,
+            "reader": "slbench.data.readers.uni_sign:UniSignLists", "needs_source": True,
+        }  # fmt: skip
+        self.fake.dataset_path.write_text(tomli_w.dumps(values | changes))
+
+    @property
+    def card(self):
+        return catalog.get_dataset("made-up", catalog.get_task(str(self.fake.task_path)))
+
+    def ingest(self, jobs: int = 1, any_version: bool = False, **source: object) -> dict[str, Split]:
+        done = ingest(self.card, Source(self.root, **source), jobs, any_version)
+        return {prepared.split: prepared.clips for prepared in done if prepared.clips is not None}
+
+    def again(self) -> list[Prepared]:
+        return ingest(self.card, Source(self.root))
+
+    def run(self, output: Path, **options: object) -> Run:
+        task = str(self.fake.task_path)
+        request = RunRequest(model=str(self.fake.model_path), task=task, output=output, device="cpu", **options)
+        return Run(request)
+
+
+@pytest.fixture
+def told(corpus: FakeCorpus) -> Corpus:
+    return Corpus(corpus)
+
+
+def test_clips_are_those_of_the_files(told: Corpus) -> None:
+    splits = told.ingest()
+    assert {name: len(split) for name, split in splits.items()} == COUNTS
+    for split, number in (("train", 3), ("test", 11)):
+        clip, made = splits[split].clip(number), made_up_clip("", 5 + number, number)
+        np.testing.assert_array_equal(clip.keypoints, made.keypoints)
+        np.testing.assert_array_equal(clip.scores, made.scores)
+        assert (clip.fps, clip.text, clip.gloss) == (25.0, GLOSSES[number % 3], GLOSSES[number % 3])
+    manifest = splits["test"].manifest
+    assert (manifest.layout, manifest.listing, manifest.pose_source) == ("uni-sign", OWNERS, UNSTATED)
+    assert manifest.vocabulary == tuple(sorted(GLOSSES))
+    assert set(manifest.sources) == {f"labels-3.{split}" for split in COUNTS}
+
+
+def test_an_archive_gives_the_same_clips(told: Corpus, tmp_path: Path) -> None:
+    plain = {name: split.manifest.content_sha256 for name, split in told.ingest().items()}
+    shutil.make_archive(str(tmp_path / "poses"), "zip", told.poses)
+    zipped = told.ingest(poses=tmp_path / "poses.zip")
+    assert {name: split.manifest.content_sha256 for name, split in zipped.items()} == plain
+
+
+def test_it_runs_when_the_files_are_gone(told: Corpus, tmp_path: Path) -> None:
+    told.ingest()
+    shutil.rmtree(told.root)
+    record = told.run(tmp_path / "out").execute()
+    assert record.barred == ()
+    assert record.task.pose_source == UNSTATED
+    assert len(record.task.manifest_digest) == len(record.task.references_digest) == 64
+
+
+def test_not_prepared(told: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="test is not prepared.*slbench data prepare made-up --source FOLDER"):
+        told.run(tmp_path / "out")
+
+
+def test_the_vocabulary_may_be_in_the_corpus(told: Corpus, tmp_path: Path) -> None:
+    told.ingest()
+    with_card = told.run(tmp_path / "out").execute()
+    text = told.fake.task_path.read_text()
+    start = text.index("glosses = [")
+    told.fake.task_path.write_text(text[:start] + text[text.index("]", start) + 1 :])
+    record = told.run(tmp_path / "other").execute()
+    assert record.predictions_sha256 == with_card.predictions_sha256
+    assert record.task.digest != with_card.task.digest
+
+
+def test_what_cannot_be_read_is_listed_and_skipped(told: Corpus, tmp_path: Path) -> None:
+    (told.poses / "test" / "test-03.pkl").unlink()
+    (told.poses / "test" / "test-05.pkl").write_bytes(b"")
+    whole = (told.poses / "test" / "test-07.pkl").read_bytes()
+    (told.poses / "test" / "test-07.pkl").write_bytes(whole[: len(whole) // 2])
+    (told.poses / "test" / "test-09.pkl").write_bytes(b"cos\nsystem\n(S'touch boom'\ntR.")
+    split = told.ingest()["test"]
+    assert [index for index, row in enumerate(split) if row.error] == [3, 5, 7, 9]
+    for index, reason in (
+        (3, "no pose file test-03"),
+        (5, "empty|zero|no bytes"),
+        (7, "test-07.pkl"),
+        (9, "os.system|posix.system"),
+    ):
+        with pytest.raises(ClipError, match=f"clip test-{index:02}: .*({reason})"):
+            split.clip(index)
+    assert status_of(told.card).state == "partial"
+    record = told.run(tmp_path / "out").execute()
+    assert len(record.failed) == 4
+    assert record.barred
+    assert not Path("boom").exists()
+
+
+def test_a_file_that_was_mended_is_read_again(told: Corpus) -> None:
+    path = told.poses / "test" / "test-05.pkl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    assert told.ingest()["test"][5].error
+    path.write_bytes(whole)
+    again = told.again()
+    assert [prepared.before for prepared in again] == [True, True, False]
+    assert told.ingest()["test"].clip(5).frames == 10
+    assert all(prepared.before for prepared in told.again())
+    assert status_of(told.card).state == "prepared"
+
+
+def test_who_made_the_poses(told: Corpus) -> None:
+    write_extractor(told.poses, Extractor(name="rtmlib Wholebody balanced", version="1.2", weights={"pose": "ab" * 32}))
+    label = "rtmlib Wholebody balanced 1.2 (pose abababab)"
+    assert told.ingest()["dev"].manifest.pose_source == label
+    assert told.ingest(pose_source="mine")["dev"].manifest.pose_source == "mine"
+    (told.poses / "extractor.json").write_text("{")
+    with pytest.raises(DataError, match=r"extractor.json.*--pose-source"):
+        told.ingest()
+
+
+def test_lists_of_no_published_version(told: Corpus, tmp_path: Path) -> None:
+    told.write_labels("test", [f"test-{number:02}" for number in range(11)])
+    with pytest.raises(
+        DataError, match="test has 11 clips, which is no published version.*12 clips in the owners'.*--any-version"
+    ):
+        told.ingest()
+    split = told.ingest(any_version=True)["test"]
+    assert split.manifest.listing is None
+    assert "no published version of made-up's test" in told.run(tmp_path / "out").execute().barred[0]
+    told.write_card(other_listings=[{"source": "somebody's", "splits": {"test": 11}}])
+    assert told.ingest()["test"].manifest.listing == "somebody's"
+
+
+def test_lists_of_the_same_length_with_other_ids(told: Corpus) -> None:
+    told.write_card(ids={"dev": told.ingest()["dev"].manifest.ids_sha256})
+    told.ingest()
+    told.write_card(ids={"dev": "0" * 64})
+    with pytest.raises(DataError, match="dev has 4 clips with other ids"):
+        told.ingest()
+
+
+def test_an_open_ended_corpus_takes_any_number(told: Corpus) -> None:
+    told.write_labels("test", [f"test-{number:02}" for number in range(11)])
+    told.write_card(open_ended=True)
+    assert len(told.ingest()["test"]) == 11
+
+
+def test_a_split_without_a_list(told: Corpus) -> None:
+    (told.root / "labels-3.train").unlink()
+    done = {prepared.split: prepared for prepared in told.again()}
+    assert done["train"].clips is None
+    assert done["train"].wanted == "labels-3.train"
+    assert status_of(told.card).state == "partial"
+
+
+def test_nothing_where_it_should_be(told: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--source .*nowhere: there is no such folder.*ask the test"):
+        ingest(told.card, Source(tmp_path / "nowhere"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no lists of made-up in it .*labels-3.train"):
+        ingest(told.card, Source(tmp_path / "empty"))
+    shutil.copytree(told.root, tmp_path / "bare", ignore=shutil.ignore_patterns("pose_format"))
+    with pytest.raises(DataError, match="name the poses of made-up with --poses"):
+        ingest(told.card, Source(tmp_path / "bare"))
+    with pytest.raises(DataError, match="of the 24 clips of made-up not one has a pose file"):
+        told.ingest(poses=tmp_path / "empty")
+
+
+def test_a_truncated_archive_of_poses(told: Corpus, tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "poses"), "zip", told.poses)
+    archive = tmp_path / "poses.zip"
+    archive.write_bytes(archive.read_bytes()[:-500])
+    with pytest.raises(DataError, match=r"poses.zip: is no whole .zip"):
+        told.ingest(poses=archive)
+    with zipfile.ZipFile(tmp_path / "ok.zip", "w") as ok:
+        ok.writestr("test-00.pkl", b"")
+    assert told.ingest(poses=tmp_path / "ok.zip")["test"][0].error
+
+
+def test_status_of_what_is_not_there(told: Corpus) -> None:
+    assert status_of(told.card).state == "absent"
+    told.ingest()
+    prepared = status_of(told.card)
+    assert (prepared.state, prepared.clips, prepared.readable) == ("prepared", 24, 24)
+    assert prepared.size > 24 * 5 * 133 * 3 * 4
+    (told.ingest()["dev"].folder / "manifest.json").write_text(json.dumps({"schema_version": 2}))
+    assert status_of(told.card).state == "damaged"
+
+
+def test_killed_in_another_process(told: Corpus) -> None:
+    """`kill -9` while it writes: what is whole stays, and the next call ends like an undisturbed one."""
+    code = (
+        "import os, signal, sys; from pathlib import Path; from slbench import catalog; "
+        "from slbench.data import building; from slbench.data.corpus import Source; "
+        "from slbench.data.ingest import ingest; "
+        "building.SHARD_CLIPS = 2; task = catalog.get_task(sys.argv[1]); "
+        "stop = lambda split, built: os.kill(os.getpid(), signal.SIGKILL) if built.done >= 6 else None; "
+        "ingest(catalog.get_dataset('made-up', task), Source(Path(sys.argv[2])), report=stop)"
+    )
+    command = [sys.executable, "-c", code, str(told.fake.task_path), str(told.root)]
+    assert subprocess.run(command, env=os.environ).returncode == -signal.SIGKILL
+    assert status_of(told.card).state == "partial"
+    told.ingest()
+    assert status_of(told.card).state == "prepared"

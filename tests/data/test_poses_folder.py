@@ -1,0 +1,199 @@
+"""Pose files are found by the names of recordings, in folders of any depth and in zip archives."""
+
+import multiprocessing
+import pickle
+import shutil
+import time
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slbench.data.extractor import Extractor, write_extractor
+from slbench.data.poses import PoseFile, PoseFolder
+from slbench.errors import ClipError, DataError
+
+
+def poses(number: int) -> bytes:
+    """A pickle with so many frames."""
+    return pickle.dumps({"keypoints": np.full((number, 1, 133, 2), 0.5), "scores": np.ones((number, 1, 133))})
+
+
+def laid_out(root: Path, paths: list[str], zipped: bool) -> Path:
+    """Files whose number of frames is their place in the list, from 1."""
+    for number, path in enumerate(paths, 1):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(poses(number))
+    if not zipped:
+        return root
+    archive = root.with_name(f"{root.name}.zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in paths:
+            file.write(root / path, path)
+    shutil.rmtree(root)
+    return archive
+
+
+@pytest.fixture(params=[False, True], ids=["folder", "zip"])
+def layout(request, tmp_path):
+    return lambda *paths: PoseFolder(laid_out(tmp_path / "poses", list(paths), request.param))
+
+
+def found(folder: PoseFolder, name: str, split: str) -> int | None:
+    """Which file, by its number of frames."""
+    file = folder.find(name, split)
+    return None if file is None else len(file.read())
+
+
+def test_names_in_one_folder(layout) -> None:
+    folder = layout("S000020_P0000_T00.pkl", "--7E2sU6zP4_10-5-rgb_front.pkl", "a.b.pkl", "notes.txt")
+    assert len(folder) == 3
+    assert found(folder, "S000020_P0000_T00", "test") == 1
+    assert found(folder, "--7E2sU6zP4_10-5-rgb_front", "train") == 2
+    assert found(folder, "a.b", "train") == 3
+    for absent in ("S000020_P0000_T0", "a", "notes", "", "poses", "T00", "train/nothing"):
+        assert folder.find(absent, "test") is None
+
+
+def test_the_folder_of_the_split_is_preferred(layout) -> None:
+    folder = layout(
+        "pose_format/train/1.pkl", "pose_format/val/1.pkl", "pose_format/test/1.pkl", "pose_format/test/2.pkl"
+    )
+    assert [found(folder, "1", split) for split in ("train", "dev", "test")] == [1, 2, 3]
+    assert [found(folder, f"{split}/1", "train") for split in ("train", "dev", "val", "test")] == [1, 2, 2, 3]
+    assert found(folder, "2", "train") == 4, "the only file of its name"
+    assert folder.find("train/2", "train") is None, "a file of another split is not meant"
+
+
+def test_a_name_with_folders_is_the_end_of_the_path(layout) -> None:
+    folder = layout("x/a/1.pkl", "x/b/1.pkl", "ab/2.pkl", "3.pkl")
+    assert found(folder, "a/1", "train") == 1
+    assert found(folder, "x/b/1", "train") == 2
+    assert folder.find("b/2", "train") is None
+    assert found(folder, "dev/3", "dev") == 4, "one folder for all splits"
+    assert folder.find("other/3", "dev") is None
+
+
+def test_one_that_may_be_another_is_an_error(layout) -> None:
+    folder = layout("a/1.pkl", "b/1.pkl", "c/2.pkl", "c/2.json")
+    with pytest.raises(DataError, match=r"poses.*: 1 may be a/1.pkl or b/1.pkl; leave one"):
+        folder.find("1", "train")
+    with pytest.raises(DataError, match=r"c/2.(pkl|json) or c/2.(pkl|json)"):
+        folder.find("2", "train")
+
+
+def test_files_that_are_no_poses_are_passed_over(layout) -> None:
+    assert len(layout("a.pkl", "extractor.json", ".a.pkl.x.tmp", "._a.pkl", "__MACOSX/._a.pkl", "a.mp4")) == 1
+
+
+def test_digest_and_state(layout) -> None:
+    folder = layout("a.pkl", "b.pkl")
+    first, second = folder.find("a", "test"), folder.find("b", "test")
+    assert first is not None
+    assert second is not None
+    assert first.sha256() == sha256(poses(1)).hexdigest()
+    assert first.state() == first.state() != second.state()
+    again = pickle.loads(pickle.dumps(first))
+    assert again == first
+    assert len(again.read()) == 1
+
+
+def test_a_changed_file_has_another_state(tmp_path) -> None:
+    place = laid_out(tmp_path / "poses", ["a.pkl"], zipped=False) / "a.pkl"
+    before = PoseFile(place).state()
+    place.write_bytes(poses(2))
+    assert PoseFile(place).state() != before
+
+
+def test_a_changed_archive_is_opened_again(tmp_path) -> None:
+    file = PoseFolder(laid_out(tmp_path / "poses", ["a.pkl", "b.pkl"], zipped=True)).find("b", "test")
+    assert file is not None
+    before = file.state()
+    assert len(file.read()) == 2
+    laid_out(tmp_path / "poses", ["x.pkl", "y.pkl", "b.pkl"], zipped=True)
+    assert file.state() != before
+    assert len(file.read()) == 3
+
+
+def length(file: PoseFile) -> int:
+    return len(file.read())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 warns where there are threads
+def test_forked_processes_do_not_share_the_open_archive(tmp_path) -> None:
+    folder = PoseFolder(laid_out(tmp_path / "poses", [f"{n:03}.pkl" for n in range(1, 61)], zipped=True))
+    files = [folder.find(f"{n:03}", "test") for n in range(1, 61)]
+    assert len(files[0].read()) == 1  # opened here
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(length, files, chunksize=1) == list(range(1, 61))
+
+
+def test_truncated_and_absent_archives(tmp_path) -> None:
+    place = laid_out(tmp_path / "poses", ["a.pkl", "b.pkl"], zipped=True)
+    data = place.read_bytes()
+    for keep in (0, 30, len(data) // 2, len(data) - 1):
+        place.write_bytes(data[:keep])
+        with pytest.raises(DataError, match=r"poses\.zip: is no whole \.zip archive .*join all of them"):
+            PoseFolder(place)
+    place.unlink()
+    with pytest.raises(DataError, match=r"poses\.zip: there is no such folder"):
+        PoseFolder(place)
+
+
+def test_a_damaged_member_is_one_clip(tmp_path) -> None:
+    place = laid_out(tmp_path / "poses", ["a.pkl", "b.pkl"], zipped=True)
+    data = bytearray(place.read_bytes())
+    data[60:80] = bytes(20)
+    place.write_bytes(data)
+    folder = PoseFolder(place)
+    with pytest.raises(ClipError, match=r"poses\.zip/a\.pkl: .*cannot be read .*get the archive again"):
+        folder.find("a", "test").read()
+    assert len(folder.find("b", "test").read()) == 2
+
+
+def test_an_empty_and_a_locked_member(tmp_path) -> None:
+    place = tmp_path / "poses.zip"
+    with zipfile.ZipFile(place, "w") as file:
+        file.writestr("a.pkl", b"")
+        file.writestr("b.pkl", poses(1))
+    with pytest.raises(ClipError, match=r"poses\.zip/a\.pkl: is empty"):
+        PoseFolder(place).find("a", "test").read()
+    data = bytearray(place.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.rindex(signature)
+        data[at + flags] |= 1
+    place.write_bytes(data)
+    with pytest.raises(ClipError, match=r"b\.pkl: cannot be read .*encrypted.*unpack it"):
+        PoseFolder(place).find("b", "test").read()
+
+
+def test_linked_folders_are_followed_once(tmp_path) -> None:
+    laid_out(tmp_path / "elsewhere", ["deep/a.pkl"], zipped=False)
+    root = tmp_path / "poses"
+    root.mkdir()
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(root)
+    folder = PoseFolder(root)
+    assert len(folder) == 1
+    assert found(folder, "deep/a", "test") == 1
+
+
+def test_who_made_the_poses(layout, tmp_path) -> None:
+    folder = layout("a.pkl")
+    assert folder.extractor() is None
+    made = Extractor(name="rtmlib Wholebody performance", version="0.0.16")
+    write_extractor(tmp_path if folder.zipped else tmp_path / "poses", made)
+    assert folder.extractor() == made
+
+
+def test_tens_of_thousands_of_names_take_seconds(tmp_path) -> None:
+    place = tmp_path / "poses.zip"
+    with zipfile.ZipFile(place, "w") as file:
+        for number in range(20_000):
+            file.writestr(f"poses/train/{number:05}.pkl", b"")
+    start = time.perf_counter()
+    folder = PoseFolder(place)
+    assert all(folder.find(f"{number:05}", "train") for number in range(20_000))
+    assert time.perf_counter() - start < 4
