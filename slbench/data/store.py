@@ -138,18 +138,22 @@ _COLUMNS = ("id", "text", "gloss", "frames", "error", "signer", "source", "peopl
 
 
 class Clips(Protocol):
-    """Clips by number: a split of a prepared corpus, or made-up ones."""
+    """Clips by number: a split of a prepared corpus, made-up ones, or a user's own."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> ClipRow: ...
 
+    def clip(self, index: int) -> Clip:
+        """Read one clip; raises ClipError where it cannot be used."""
+
+
+class SplitClips(Clips, Protocol):
+    """Clips of a split, of which a record can say where they come from."""
+
     @property
     def manifest(self) -> Manifest:
         """What they were made from."""
-
-    def clip(self, index: int) -> Clip:
-        """Read one clip; raises ClipError where it cannot be used."""
 
 
 class Split(Sequence[ClipRow]):
@@ -222,7 +226,7 @@ class Split(Sequence[ClipRow]):
 class ReadableClips:
     """The clips of a split whose frames are there, by numbers of their own."""
 
-    def __init__(self, split: Clips) -> None:
+    def __init__(self, split: SplitClips) -> None:
         self.split = split
         self.indices = [index for index in range(len(split)) if split[index].error is None]
 

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from slbench import catalog
 from slbench.cards import DatasetCard, TaskCard
-from slbench.data.store import Clips
+from slbench.data.store import SplitClips
 from slbench.errors import CardError, DataError, OptionError, OutputError
 from slbench.files import write_text
 
@@ -39,7 +39,7 @@ def task_dataset(task: TaskCard) -> DatasetCard:
     return dataset
 
 
-def with_vocabulary(task: TaskCard, split: Clips) -> TaskCard:
+def with_vocabulary(task: TaskCard, split: SplitClips) -> TaskCard:
     """The task with its closed vocabulary, which may stand in the corpus itself instead of on the card.
 
     Its digest is another one than that of the card.
@@ -49,7 +49,7 @@ def with_vocabulary(task: TaskCard, split: Clips) -> TaskCard:
     return task.model_copy(update={"glosses": split.manifest.vocabulary})
 
 
-def check_references(task: TaskCard, split: Clips) -> None:
+def check_references(task: TaskCard, split: SplitClips) -> None:
     """See whether every clip's gloss is in the closed vocabulary of an ISLR task.
 
     Raises:
@@ -69,7 +69,7 @@ def check_references(task: TaskCard, split: Clips) -> None:
         )
 
 
-def check_readable(task: TaskCard, split: Clips) -> None:
+def check_readable(task: TaskCard, split: SplitClips) -> None:
     """Raise DataError where clips of a split that is trained on could not be read."""
     errors = [error for index in range(len(split)) if (error := split[index].error) is not None]
     if not len(split):

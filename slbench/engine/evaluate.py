@@ -13,7 +13,7 @@ from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.mock import CLIPS, MockSplit
 from slbench.data.prepare import prepare, reader_reference
-from slbench.data.store import Clips
+from slbench.data.store import SplitClips
 from slbench.engine import provenance
 from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset, with_vocabulary
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
@@ -67,7 +67,7 @@ class Run:
         self.device = choose_device(request.device)
         check_writable(request.output)
         make_deterministic(request.seed)
-        self.split: Clips = self._made_up() if request.mock else self._prepared()
+        self.split: SplitClips = self._made_up() if request.mock else self._prepared()
         self.asked = with_vocabulary(self.task, self.split)
         check_references(self.asked, self.split)
         self.model: Model = build_model(self.card, setting_of(self.asked, request.num_beams, request.seed))
@@ -75,12 +75,12 @@ class Run:
             load_weights(self.model, checkpoint)
         self.model.network.to(self.device).eval()
 
-    def _prepared(self) -> Clips:
+    def _prepared(self) -> SplitClips:
         """The task's clips."""
         return prepare(self.dataset, [self.request.split]).split(self.request.split)
 
-    def _made_up(self) -> Clips:
-        """Clips of the task's shape; the corpus and its reader are not touched."""
+    def _made_up(self) -> SplitClips:
+        """SplitClips of the task's shape; the corpus and its reader are not touched."""
         return MockSplit(self.task, self.request.seed, self.request.limit or CLIPS, self.request.split)
 
     def _check_names(self) -> None:

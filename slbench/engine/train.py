@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from slbench.cards import Recipe, TaskCard
 from slbench.data.augment import augmented
-from slbench.data.store import Clips
+from slbench.data.store import SplitClips
 from slbench.engine.determinism import PRECISIONS, random_state, set_random_state
 from slbench.engine.events import Epoch, Step, merit_of
 from slbench.engine.models import autocast, device_of
@@ -53,13 +53,13 @@ class Course:
 
     task: TaskCard
     model: Trainable
-    train: Clips
-    dev: Clips
+    train: SplitClips
+    dev: SplitClips
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips of one course, by index."""
+    """SplitClips of one course, by index."""
 
     course: Course
     clips: list[int]

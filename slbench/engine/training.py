@@ -12,7 +12,7 @@ import torch
 from slbench import catalog
 from slbench.cards import TaskCard
 from slbench.data.prepare import prepare, reader_reference
-from slbench.data.store import Clips, ReadableClips, Split, Store
+from slbench.data.store import ReadableClips, Split, SplitClips, Store
 from slbench.engine.changes import changed_card
 from slbench.engine.checkpoints import Checkpoints, Saved
 from slbench.engine.checks import (
@@ -240,7 +240,7 @@ def _course(task: TaskCard, model: Trainable, store: Store) -> Course:
     Raises:
         DataError: a clip cannot be read, or its gloss is not in the vocabulary.
     """
-    splits: list[Clips] = [store.split("train"), store.split("dev")]
+    splits: list[SplitClips] = [store.split("train"), store.split("dev")]
     for split in splits:
         check_references(task, split)
     if task_dataset(task).needs_source:
