@@ -130,7 +130,18 @@ def download(
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
 ) -> None:
     """Fetch what is published openly (poses as Uni-Sign's authors released them); else say how to get the corpus."""
-    raise NotImplementedError
+    from slbench import catalog
+    from slbench.cli.console import errors, stoppable
+    from slbench.cli.console import out as printed
+    from slbench.data.download import download as fetch
+    from slbench.report.corpora import size
+
+    card = catalog.get_dataset(corpus)
+    with stoppable("the same command continues"):
+        done = fetch(card, out, lambda line: errors().print(line, soft_wrap=True))
+    for path in done.files:
+        printed().print(f"{path}  {size(path.stat().st_size)}", soft_wrap=True)
+    errors().print(f"{size(done.fetched)} fetched; poses: {done.extractor.name}", soft_wrap=True)
 
 
 @app.command()

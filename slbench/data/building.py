@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,7 +141,7 @@ def _written(shards: Sequence[Shard], jobs: int) -> Iterator[tuple[Shard, tuple[
         yield from ((shard, write_shard(shard)) for shard in shards)
         return
     context = multiprocessing.get_context("spawn")  # a forked process would inherit Arrow's threads in mid-air
-    with ProcessPoolExecutor(min(jobs, len(shards)), context, _ignore_interrupts) as pool:
+    with ProcessPoolExecutor(min(jobs, len(shards)), context) as pool:
         try:
             yield from _in_flight(pool, shards, 2 * jobs)
         except BrokenProcessPool as error:
@@ -157,7 +159,8 @@ def _in_flight(
     """Hand out a few shards at a time, so that the queue does not grow with the corpus."""
     waiting: dict[Future[tuple[str, ...]], Shard] = {}
     for shard in shards:
-        waiting[pool.submit(write_shard, shard)] = shard
+        with _interrupts_ignored():  # in a process that this starts, from its first moment
+            waiting[pool.submit(write_shard, shard)] = shard
         if len(waiting) >= most:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(future), future.result()
@@ -165,9 +168,17 @@ def _in_flight(
         yield waiting.pop(future), future.result()
 
 
-def _ignore_interrupts() -> None:
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
     """Ctrl-C reaches every process of a terminal; the first one alone decides what happens."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def write_shard(shard: Shard) -> tuple[str, ...]:

@@ -26,10 +26,10 @@ def writing(card: DatasetCard) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock")):
             yield folder
-    except OSError as error:
+    except (OSError, OutputError) as error:
+        why = f"{folder}: cannot be written ({error.strerror or error})" if isinstance(error, OSError) else error
         raise OutputError(
-            f"{folder}: cannot be written ({error.strerror or error}); what is prepared stays; make room, or set "
-            "SLBENCH_HOME to a folder with room, and call again"
+            f"{why}; what is prepared stays; make room and call again, or set SLBENCH_HOME to a folder with room"
         ) from error
 
 

@@ -35,8 +35,9 @@ class CorpusStatus:
 
     @property
     def clips(self) -> int:
-        """Clips that the lists have, or, as long as nothing is prepared, those of the card."""
-        return sum(split.clips for split in self.splits) or sum(self.card.splits.values())
+        """Clips of the corpus: as many as the lists have, and of a split that is not prepared, as its card says."""
+        here = {split.split: split.clips for split in self.splits}
+        return sum((self.card.splits | here).values())
 
     @property
     def pose_sources(self) -> tuple[str, ...]:

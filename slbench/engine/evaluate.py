@@ -80,7 +80,7 @@ class Run:
         return prepare(self.dataset, [self.request.split]).split(self.request.split)
 
     def _made_up(self) -> SplitClips:
-        """SplitClips of the task's shape; the corpus and its reader are not touched."""
+        """Clips of the task's shape; the corpus and its reader are not touched."""
         return MockSplit(self.task, self.request.seed, self.request.limit or CLIPS, self.request.split)
 
     def _check_names(self) -> None:

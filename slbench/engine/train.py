@@ -59,7 +59,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Batch:
-    """SplitClips of one course, by index."""
+    """Clips of one course, by index."""
 
     course: Course
     clips: list[int]
