@@ -18,7 +18,6 @@ from slbench.data.verify import Report, verify
 from slbench.errors import ClipError, DataError
 from slbench.files import ids_digest
 
-
 LISTS = (
     "errors", "changed", "not_finite", "tiny", "huge", "no_hands", "several_people", "frozen", "duplicates",
 )  # fmt: skip
