@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_export import Row
-from test_poses import video
+from test_poses_formats import video
 
 from slbench.data.clip import Clip
 from slbench.data.mock import moving_figure
