@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_poses import HEIGHT, WIDTH, component, made_up, mmpose_frames, pickled, pose_format, video
+from test_poses_formats import HEIGHT, WIDTH, component, made_up, mmpose_frames, pickled, pose_format, video
 
 from slbench.data.poses import PoseFile, Poses, write_poses
 from slbench.data.poses.videos import count_frames, read_header

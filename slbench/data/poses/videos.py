@@ -1,10 +1,12 @@
 """What the header of a video says: size, frame rate, number of frames. Nothing is decoded."""
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slbench.data.poses.index import NameIndex, walk
 from slbench.errors import ClipError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg")
 """Of files that are taken for videos."""
+IMAGES = (".png", ".jpg", ".jpeg")
+"""Of files that are taken for frames."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +77,42 @@ def _stream(container: "InputContainer", video: Path) -> "VideoStream":
 
 def _unreadable(video: Path, error: Exception) -> ClipError:
     return ClipError(f"{video}: cannot be read as a video ({error}); get it again from its source")
+
+
+class VideoFolder:
+    """All videos and folders of frames below a folder; listed once.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._index = NameIndex()
+        self._images: dict[str, int] = {}
+        for folder, files in walk(place):
+            for file in files:
+                stem, suffix = os.path.splitext(file)  # noqa: PTH122 - there may be millions of them
+                if suffix.lower() in SUFFIXES and not file.startswith("."):
+                    self._index.add(folder + stem, folder + file)
+            images = sum(file.lower().endswith(IMAGES) for file in files)
+            if images and folder:
+                self._add_images(folder.rstrip("/"), images)
+
+    def _add_images(self, folder: str, images: int) -> None:
+        self._images[folder] = images
+        self._index.add(folder, folder)
+        if folder.endswith("/1"):  # PHOENIX-2014 keeps the frames of a recording one folder deeper
+            self._index.add(folder.removesuffix("/1"), folder)
+
+    def frames(self, name: str, split: str) -> int | None:
+        """Number of frames of a recording; None: it is not here. Of several that may be meant, the first is taken.
+
+        Raises:
+            ClipError: the video cannot be read.
+            MissingExtraError: PyAV is not installed.
+        """
+        found = self._index.find(name, split)
+        if not found:
+            return None
+        return self._images.get(found[0]) or count_frames(self.place / found[0])

@@ -52,7 +52,7 @@ def video(path: Path, frames: int = FRAMES, width: int = WIDTH, height: int = HE
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(frames):
-            grey = np.full((height, width, 3), 20 * number, np.uint8)
+            grey = np.full((height, width, 3), 20 * number % 256, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey)))
         container.mux(stream.encode())
     return path

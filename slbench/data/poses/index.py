@@ -1,0 +1,80 @@
+"""Files by the names of recordings, whatever folders they lie in."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from slbench.errors import DataError
+
+SPLITS = {"val": "dev", "valid": "dev", "validation": "dev", "training": "train", "testing": "test"}
+"""Other names that folders of splits have."""
+_KNOWN = {"train", "dev", "test"}
+
+
+class NameIndex:
+    """Paths by the last part of their names."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, list[tuple[str, str]]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        """Number of paths."""
+        return sum(map(len, self._paths.values()))
+
+    def add(self, name: str, path: str) -> None:
+        """Take a path; its name is what it is found by, with folders and without suffix."""
+        self._paths[name.rpartition("/")[2]].append((name, path))
+
+    def find(self, name: str, split: str) -> list[str]:
+        """What a recording's name may mean.
+
+        Paths whose name ends in it, those in a folder named for the split (`val` is `dev`) where there are any. Where
+        it begins with a split and there are no such folders, the rest of it decides.
+        """
+        *folders, last = _canonical(PurePosixPath(name).parts) or [""]
+        same = self._paths.get(last, [])
+        found = [one for one in same if _ends(one[0], folders)]
+        if not found and folders and folders[0] in _KNOWN:
+            found = [one for one in same if _ends(one[0], folders[1:]) and not _KNOWN & set(_folders(one[0]))]
+        wanted = SPLITS.get(split, split)
+        return [path for _, path in [one for one in found if wanted in _folders(one[0])] or found]
+
+
+def _canonical(parts: Sequence[str]) -> list[str]:
+    """Parts of a path, with folders of splits under one name."""
+    return [*(SPLITS.get(part, part) for part in parts[:-1]), *parts[-1:]]
+
+
+def _folders(path: str) -> list[str]:
+    return _canonical(path.split("/"))[:-1]
+
+
+def _ends(path: str, folders: Sequence[str]) -> bool:
+    return not folders or _folders(path)[-len(folders) :] == list(folders)
+
+
+def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder below this one, as a path from it that is empty or ends in a slash, with its files; sorted.
+
+    Linked folders are followed, each folder once.
+
+    Raises:
+        DataError: there is no such folder, or one cannot be listed.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder or archive; name the one that is meant")
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, onerror=_cannot_list, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        below = Path(place).relative_to(folder).as_posix()
+        yield ("" if below == "." else f"{below}/"), sorted(files)
+
+
+def _cannot_list(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be listed ({error.strerror}); make it readable") from error
