@@ -55,7 +55,7 @@ def extract(
         done = planned.execute(report)
     _tell(done)
     console.out().print(
-        f"{len(done.written)} videos written, {done.there} were there, {len(done.failed)} failed: {out}", soft_wrap=True
+        f"{out}: {len(done.written)} written, {done.there} already there, {len(done.failed)} failed", soft_wrap=True
     )
     if done.failed:
         raise typer.Exit(1)

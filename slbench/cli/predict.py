@@ -79,15 +79,15 @@ def _show(predictions: "Sequence[OwnPrediction]", output_format: Format) -> None
 def _table(predictions: "Sequence[OwnPrediction]") -> "Table":
     from slbench.report.tables import simple_table
 
-    if predictions[0].prediction.top_k:
-        table = simple_table(None, ("video", "gloss", "log-likelihood"), numbers=("log-likelihood",))
-        for one in predictions:
-            for rank, ranked in enumerate(one.prediction.top_k[:SHOWN]):
-                table.add_row("" if rank else str(one.video), ranked.gloss, f"{ranked.log_likelihood:.3f}")
-        return table
-    table = simple_table(None, ("video", "text"))
+    ranked = bool(predictions[0].prediction.top_k)
+    columns = ("video", "gloss", "log-likelihood") if ranked else ("video", "text")
+    table = simple_table(None, columns, numbers=("log-likelihood",))
+    table.columns[0].no_wrap = True
     for one in predictions:
-        table.add_row(str(one.video), one.answer)
+        for place, best in enumerate(one.prediction.top_k[:SHOWN]):
+            table.add_row("" if place else str(one.video), best.gloss, f"{best.log_likelihood:.3f}")
+        if not ranked:
+            table.add_row(str(one.video), one.answer)
     return table
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slbench.data.clip import Array
-from slbench.data.estimates import Poses
+from slbench.data.poses import Poses
 from slbench.data.video import Image, frames
 from slbench.errors import OutputError
 from slbench.files import atomic_path
@@ -45,7 +45,8 @@ def draw(video: Path, poses: Poses, target: Path, caption: str = "") -> None:
                 stream: Any = container.add_stream(codec, rate=rate)
                 stream.pix_fmt = "yuv420p"
                 for image in _drawn(video, poses, caption):
-                    stream.height, stream.width = image.shape[:2]
+                    if not stream.codec_context.is_open:
+                        stream.height, stream.width = image.shape[:2]
                     container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
                 container.mux(stream.encode())
         except av.error.FFmpegError as error:
@@ -58,14 +59,12 @@ def _drawn(video: Path, poses: Poses, caption: str) -> Iterator[Image]:
 
     strip: Image | None = None
     for image, keypoints, scores in zip(frames(video), poses.keypoints, poses.scores, strict=True):
-        picture: Any = with_pose(image, keypoints, scores)
+        picture = with_pose(image, keypoints, scores)
         if strip is None:
             height, width = (side + side % 2 for side in image.shape[:2])
             strip = caption_strip(caption, width, height)
-        picture = cv2.resize(picture, (width, height)) if picture.shape != (height, width, 3) else picture
-        below = picture[height - len(strip) :]
-        below[:] = np.maximum(below // 3, strip)
-        yield picture
+        resized: Any = cv2.resize(picture, (width, height))
+        yield np.concatenate([resized, strip])
 
 
 def with_pose(image: Image, keypoints: Array, scores: Array) -> Image:
@@ -92,7 +91,9 @@ def with_pose(image: Image, keypoints: Array, scores: Array) -> Image:
 
 
 def caption_strip(text: str, width: int, height: int) -> Image:
-    """White text on black, as wide as the picture and as high as its lines need; of no height without text.
+    """White text on black, as wide as the picture and as high as its lines need, an even number of pixels.
+
+    Without text, or a font that has its letters, the height is 0.
 
     Args:
         text: to write.
@@ -108,7 +109,7 @@ def caption_strip(text: str, width: int, height: int) -> Image:
     font = ImageFont.truetype(path, round(0.7 * size))
     fitting = max(1, int((width - size) * len(text) / font.getlength(text)))
     lines = textwrap.wrap(text, fitting)[: LINES // 2]
-    picture = Pillow.new("RGB", (width, size * len(lines) + size // 3))
+    picture = Pillow.new("RGB", (width, (size * len(lines) + size // 3 + 1) // 2 * 2))
     pen = ImageDraw.Draw(picture)
     for number, line in enumerate(lines):
         pen.text((size // 2, size * number + size // 6), line, font=font, fill="white")

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slbench.data.clip import POINTS, Array
-from slbench.data.estimates import Poses
 from slbench.data.persons import real_boxes, signer
+from slbench.data.poses import Poses
 from slbench.data.video import Image, frame_rate, frames
 from slbench.data.wholebody import EstimatorOptions, describe, load_models, run_model
 from slbench.errors import ModelError
@@ -66,7 +66,7 @@ class Estimator:
                 keypoints.append(points)
                 scores.append(seen)
             report(len(keypoints))
-        return Poses(np.stack(keypoints), np.stack(scores), fps, people)
+        return Poses(np.stack(keypoints), np.stack(scores), fps, people, str(path))
 
     def boxes(self, images: Sequence[Image]) -> list[NDArray[Any]]:
         """For each image (N, 4): the persons in it, as rtmlib's detector gives them."""

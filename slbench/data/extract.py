@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from slbench.data.estimates import write_poses
 from slbench.data.estimator import Estimator
 from slbench.data.extractor import FILE, Extractor, read_extractor, write_extractor
+from slbench.data.poses import write_poses
 from slbench.data.video import Video, find_videos
 from slbench.data.wholebody import EstimatorOptions
 from slbench.errors import ClipError, OptionError, OutputError

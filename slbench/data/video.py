@@ -54,10 +54,13 @@ def find_videos(places: Iterable[Path]) -> list[Video]:
     """
     found: dict[str, Video] = {}
     for place in places:
-        videos = [Video(place.stem, place)] if place.is_file() else list(_inside(place))
+        if not place.exists():
+            raise OptionError(f"{place}: there is no such file or folder; name videos or folders that hold them")
+        videos = list(_inside(place)) if place.is_dir() else [Video(place.stem, place)]
         if not videos:
-            problem = "there are no videos or images in it" if place.is_dir() else "there is no such file or folder"
-            raise OptionError(f"{place}: {problem}; name videos ({', '.join(VIDEOS)}) or folders that hold them")
+            raise OptionError(
+                f"{place}: there are no videos ({', '.join(VIDEOS)}) or images ({', '.join(IMAGES)}) in it"
+            )
         for video in videos:
             other = found.setdefault(video.name, video)
             if other.path.absolute() != video.path.absolute():

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def load_models(options: EstimatorOptions) -> "Wholebody":
             "with --det and --pose"
         ) from error
     except _onnx_errors() as error:
-        raise ModelError(f"--det or --pose is no ONNX model that onnxruntime can use: {error}") from error
+        raise ModelError(f"onnxruntime cannot load the models ({error}); see --det, --pose and --device") from error
     if options.device.startswith("cuda") and _device_of(wholebody) != "cuda":
         raise OptionError(
             f"--device {options.device}: onnxruntime cannot start CUDA here; see its table of CUDA and cuDNN versions, "
@@ -117,7 +118,7 @@ def _device(name: str) -> str:
     """What rtmlib calls it."""
     import onnxruntime
 
-    if name not in ("auto", "cpu") and not name.removeprefix("cuda").removeprefix(":").isdigit() and name != "cuda":
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", name):
         raise OptionError(f"--device {name}: poses are made on cpu, cuda, cuda:1, ...; or use auto")
     has_cuda = CUDA in onnxruntime.get_available_providers()
     if name.startswith("cuda") and not has_cuda:
@@ -175,8 +176,9 @@ def run_model(model: "BaseTool", images: Sequence[NDArray[Any]]) -> list[list[ND
         try:
             outputs = model.session.run(names, {source.name: np.stack(batch)})
         except _onnx_errors() as error:
+            remedy = "try a smaller --batch-size" if len(batch) > 1 else "see --det and --pose"
             raise ModelError(
-                f"{model.onnx_model}: onnxruntime fails on {len(batch)} images ({error}); try --batch-size 1"
+                f"{model.onnx_model}: onnxruntime fails on {len(batch)} images ({error}); {remedy}"
             ) from error
         answers += [[output[index : index + 1] for output in outputs] for index in range(len(batch))]
     return answers

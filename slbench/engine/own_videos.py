@@ -8,19 +8,20 @@ from pathlib import Path
 import torch
 
 from slbench import catalog
-from slbench.cards import ModelCard, TaskCard
+from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.clip import Clip
 from slbench.data.draw import draw
-from slbench.data.estimates import POSE_SUFFIXES, PoseFile, Poses
 from slbench.data.estimator import Estimator
 from slbench.data.extractor import Extractor, read_extractor
-from slbench.data.store import ClipRow
+from slbench.data.poses import PoseFile, Poses
+from slbench.data.poses.files import POSE_SUFFIXES
+from slbench.data.store import ClipRow, Store, folder_of
 from slbench.data.wholebody import EstimatorOptions, need_extra
-from slbench.engine.checks import check_seed, task_dataset
+from slbench.engine.checks import check_seed, task_dataset, with_vocabulary
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.models import build_model, check_fit, find_checkpoint, load_weights, setting_of
 from slbench.engine.predict import load_batches, predict_batch
-from slbench.errors import CardError, ClipError, OptionError
+from slbench.errors import CardError, ClipError, DataError, OptionError
 from slbench.modeling.base import Model
 from slbench.records import Prediction
 
@@ -107,13 +108,12 @@ class OwnVideos:
     def __init__(self, request: PredictRequest) -> None:
         self.request = request
         self._check_options()
-        self.task: TaskCard = catalog.get_task(request.task)
+        task: TaskCard = catalog.get_task(request.task)
         self.card: ModelCard = catalog.get_model(request.model)
-        check_fit(self.card, self.task)
-        if self.task.family == "islr" and not self.task.glosses:
-            raise CardError(f"{self.task.path}: glosses: isolated recognition (islr) needs its vocabulary here")
-        self.dataset = task_dataset(self.task)
+        check_fit(self.card, task)
+        self.dataset = task_dataset(task)
         checkpoint = find_checkpoint(self.card)
+        self.task = _with_glosses(task, self.dataset)
         device = choose_device(request.device)
         make_deterministic(request.seed)
         self.model: Model = build_model(self.card, setting_of(self.task, request.num_beams, request.seed))
@@ -220,6 +220,21 @@ class OwnVideos:
                 target = self.drawing(one.video)
                 draw(one.video, one.poses, target, one.answer)
                 yield target
+
+
+def _with_glosses(task: TaskCard, dataset: DatasetCard) -> TaskCard:
+    """The task with its closed vocabulary, which may stand in the prepared corpus."""
+    store = Store(folder_of(dataset))
+    if task.family == "islr" and not task.glosses and dataset.needs_source:
+        if not store.splits():
+            raise DataError(
+                f"{task.name}: its glosses stand in the corpus, which is not prepared; do it once with: "
+                f"slbench data prepare {dataset.name} --source FOLDER"
+            )
+        task = with_vocabulary(task, store.split(store.splits()[0]))
+    if task.family == "islr" and not task.glosses:
+        raise CardError(f"{task.path}: glosses: isolated recognition (islr) needs its vocabulary here")
+    return task
 
 
 def holds_poses(path: Path) -> bool:

@@ -277,7 +277,7 @@ def test_models_of_another_kind_are_refused(models: Models, tmp_path: Path) -> N
     with pytest.raises(ModelError, match=r"body.onnx: gives 17 keypoints instead of COCO-WholeBody's 133"):
         Estimator(EstimatorOptions(det=models.det, pose=body))
     (tmp_path / "text.onnx").write_text("no model")
-    with pytest.raises(ModelError, match=r"no ONNX model"):
+    with pytest.raises(ModelError, match=r"onnxruntime cannot load the models"):
         Estimator(EstimatorOptions(det=tmp_path / "text.onnx", pose=models.pose))
     with pytest.raises(ModelError, match=r"det.onnx: onnxruntime fails on 1 images"):
         Estimator(EstimatorOptions(det=Models(tmp_path / "fixed", batch=3).det, pose=models.pose))
@@ -289,6 +289,7 @@ def test_models_of_another_kind_are_refused(models: Models, tmp_path: Path) -> N
         ({"det": Path("nowhere.onnx")}, "--det nowhere.onnx: there is no such file"),
         ({"device": "cuda"}, "--device cuda: this onnxruntime has no CUDA"),
         ({"device": "cuda:1"}, "--device cuda:1: this onnxruntime has no CUDA"),
+        ({"device": "cuda1"}, "--device cuda1: poses are made on cpu, cuda"),
         ({"device": "tpu"}, "--device tpu: poses are made on cpu, cuda"),
         ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
     ],
