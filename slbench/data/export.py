@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from slbench.data.clip import Clip
 from slbench.data.extractor import Extractor, write_extractor
+from slbench.data.store import ClipRow, Clips
 from slbench.errors import ClipError, MissingExtraError, OutputError
 from slbench.files import atomic_path, ids_digest, remove_leftovers, write_text
 from slbench.version import __version__
@@ -40,57 +41,6 @@ A power of two, so that multiplying and dividing by it changes no number.
 """
 
 
-class Row(Protocol):
-    """What is known of a clip without its frames; `slbench.data.store.ClipRow` is one."""
-
-    @property
-    def id(self) -> str:
-        """Unique in the corpus."""
-
-    @property
-    def text(self) -> str:
-        """As in `Clip`."""
-
-    @property
-    def gloss(self) -> str:
-        """As in `Clip`."""
-
-    @property
-    def frames(self) -> int:
-        """Number of frames."""
-
-    @property
-    def error(self) -> str | None:
-        """Why it could not be read."""
-
-    @property
-    def signer(self) -> str:
-        """As the corpus names them."""
-
-    @property
-    def source(self) -> str:
-        """The recording."""
-
-    @property
-    def people(self) -> int:
-        """As in `Clip`."""
-
-    @property
-    def sha256(self) -> str:
-        """Of all that the clip is."""
-
-
-class Rows(Protocol):
-    """Clips by number, such as a split of a prepared corpus."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Row: ...
-
-    def clip(self, index: int) -> Clip:
-        """Read one clip; raises ClipError where it cannot be used."""
-
-
 @dataclass(frozen=True)
 class Exported:
     """What became of a split.
@@ -111,7 +61,7 @@ class Exported:
 
 
 def export(
-    splits: Mapping[str, Rows],
+    splits: Mapping[str, Clips],
     folder: Path,
     form: Form,
     pose_source: str = "",
@@ -149,12 +99,12 @@ class _Counted:
     def __post_init__(self) -> None:
         self.skipped: list[tuple[str, str]] = []
 
-    def rows(self, split: Rows) -> Iterator[tuple[int, Row]]:
+    def rows(self, split: Clips) -> Iterator[tuple[int, ClipRow]]:
         for index in range(len(split)):
             yield index, split[index]
             self.report(self.split, index + 1, self.total)
 
-    def clip(self, split: Rows, index: int) -> Clip | None:
+    def clip(self, split: Clips, index: int) -> Clip | None:
         try:
             return split.clip(index)
         except ClipError as error:
@@ -165,12 +115,12 @@ class _Counted:
         return Exported(self.split, path, clips, before, tuple(self.skipped))
 
 
-def _content(split: Rows) -> str:
+def _content(split: Clips) -> str:
     rows = (split[index] for index in range(len(split)))
     return ids_digest(f"{row.id} {row.sha256}" for row in rows)
 
 
-def _write_parquet(name: str, split: Rows, folder: Path, pose_source: str, counted: _Counted) -> Exported:
+def _write_parquet(name: str, split: Clips, folder: Path, pose_source: str, counted: _Counted) -> Exported:
     path = folder / f"{name}.parquet"
     about = {"slbench": __version__, "content_sha256": _content(split), "pose_source": pose_source}
     if path.exists():
@@ -186,7 +136,7 @@ def _write_parquet(name: str, split: Rows, folder: Path, pose_source: str, count
     return counted.exported(path, clips, before=0)
 
 
-def _there(path: Path, split: Rows, content: str, counted: _Counted) -> Exported:
+def _there(path: Path, split: Clips, content: str, counted: _Counted) -> Exported:
     """A file of an earlier call, if it holds the same clips."""
     try:
         found = pq.read_schema(path).metadata or {}
@@ -200,7 +150,7 @@ def _there(path: Path, split: Rows, content: str, counted: _Counted) -> Exported
     return counted.exported(path, clips, before=clips)
 
 
-def _batches(split: Rows, counted: _Counted) -> Iterator[list[dict[str, Any]]]:
+def _batches(split: Clips, counted: _Counted) -> Iterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     size = 0
     for index, row in counted.rows(split):
@@ -215,13 +165,13 @@ def _batches(split: Rows, counted: _Counted) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def _values(row: Row, clip: Clip) -> dict[str, Any]:
+def _values(row: ClipRow, clip: Clip) -> dict[str, Any]:
     said = {name: getattr(row, name) for name in ("id", "text", "gloss", "signer", "source")}
     poses = {"keypoints": clip.keypoints.ravel(), "scores": clip.scores.ravel()}
     return said | {"fps": clip.fps, "frames": clip.frames, "people": clip.people} | poses
 
 
-def _write_poses(name: str, split: Rows, folder: Path, pose_source: str, counted: _Counted) -> Exported:
+def _write_poses(name: str, split: Clips, folder: Path, pose_source: str, counted: _Counted) -> Exported:
     rows = [split[index] for index in range(len(split))]
     paths = {row.id: _place(row.id, name) for row in rows if row.error is None}
     _write_list(folder / f"{name}.csv", rows, paths)
@@ -247,7 +197,7 @@ def _place(clip_id: str, split: str) -> PurePosixPath:
     return PurePosixPath(split, f"{clip_id}.pose")
 
 
-def _write_list(path: Path, rows: Sequence[Row], paths: Mapping[str, PurePosixPath]) -> None:
+def _write_list(path: Path, rows: Sequence[ClipRow], paths: Mapping[str, PurePosixPath]) -> None:
     """Write what the `.pose` files do not say, before them, so that a later call knows which clips they are of."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

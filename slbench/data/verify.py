@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from slbench.data.clip import POINTS, Clip
-from slbench.data.export import Row, Rows
 from slbench.data.poses.facts import HANDS, HUGE, PARTS, TINY, Facts, measure
 from slbench.data.poses.videos import VideoFolder
+from slbench.data.store import ClipRow, Clips
 from slbench.errors import ClipError
 from slbench.files import ids_digest
 
@@ -143,7 +143,7 @@ class Report:
 
 
 def verify(
-    split: Rows,
+    split: Clips,
     digest: Callable[[Clip], str],
     *,
     content_sha256: str | None = None,
@@ -155,7 +155,7 @@ def verify(
 
     Args:
         split: the clips.
-        digest: of a clip, as `Row.sha256` has it.
+        digest: of a clip, as `ClipRow.sha256` has it.
         content_sha256: what the manifest says.
         videos: folder of the videos or frame folders that the poses were made from, to compare numbers of frames.
         name: of the split, which finds a video among several of the same name.
@@ -186,7 +186,7 @@ class _Tally:
         self.score_sums, self.seen = np.zeros(len(PARTS)), np.zeros(len(PARTS), np.int64)
         self.highest = 0.0
 
-    def take(self, index: int, split: Rows, digest: Callable[[Clip], str]) -> None:
+    def take(self, index: int, split: Clips, digest: Callable[[Clip], str]) -> None:
         row = split[index]
         try:
             clip = split.clip(index)
@@ -222,7 +222,7 @@ class _Tally:
         self.seen += facts.seen
         self.highest = max(self.highest, facts.largest)
 
-    def finished(self, split: Rows, expected: str | None, videos: VideoReport | None) -> Report:
+    def finished(self, split: Clips, expected: str | None, videos: VideoReport | None) -> Report:
         content = ids_digest(f"{split[index].id} {digest}" for index, digest in enumerate(self.digests))
         flagged = ("changed", "not_finite", "tiny", "huge", "no_hands", "several_people", "frozen")
         return Report(
@@ -268,7 +268,7 @@ def _hash(clip: Clip) -> int:
     return int.from_bytes(digest.digest(), "little") or 1
 
 
-def _duplicates(split: Rows, hashes: np.ndarray) -> tuple[tuple[str, ...], ...]:
+def _duplicates(split: Clips, hashes: np.ndarray) -> tuple[tuple[str, ...], ...]:
     values, counts = np.unique(hashes[hashes > 0], return_counts=True)
     groups = [np.flatnonzero(hashes == value).tolist() for value in values[counts > 1]]
     return tuple(tuple(split[index].id for index in group) for group in sorted(groups))
@@ -284,7 +284,7 @@ def _by_reason(errors: Iterable[tuple[str, str]]) -> tuple[Reason, ...]:
     return tuple(Reason(group[0][1], tuple(clip_id for clip_id, _ in group)) for group in ordered)
 
 
-def _compare(split: Rows, videos: VideoFolder, name: str) -> VideoReport:
+def _compare(split: Clips, videos: VideoFolder, name: str) -> VideoReport:
     """Numbers of frames of the clips that are whole recordings."""
     rows = [row for row in (split[index] for index in range(len(split))) if row.error is None]
     clips_of = Counter(row.source or row.id for row in rows)
@@ -306,7 +306,7 @@ def _compare(split: Rows, videos: VideoFolder, name: str) -> VideoReport:
     return VideoReport(compared, tuple(mismatches), tuple(absent), _by_reason(errors), len(rows) - len(whole))
 
 
-def _frames(videos: VideoFolder, row: Row, name: str) -> int | None:
+def _frames(videos: VideoFolder, row: ClipRow, name: str) -> int | None:
     for recording in dict.fromkeys((row.source, row.id)):
         frames = videos.frames(recording, name)
         if frames is not None:
