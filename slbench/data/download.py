@@ -22,7 +22,8 @@ from slbench.files import file_digest, remove_leftovers, write_text
 
 Report = Callable[[str], None]
 """Is told what is being done, a line at a time."""
-LEDGER = "download.json"
+LEDGER = ".download.json"
+"""Hidden, since a folder of poses may hold poses in JSON."""
 
 
 @dataclass(frozen=True)

@@ -62,14 +62,14 @@ def fetch(folder: Path, card: DatasetCard = CARD):
 def is_whole(folder: Path) -> bool:
     """The archive and the labels, and nothing that was not asked for or is only for the way."""
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert names - {".download.lock"} == {"x_pose.zip", "data/labels.json", "download.json", "extractor.json"}
+    assert names - {".download.lock"} == {"x_pose.zip", "data/labels.json", ".download.json", "extractor.json"}
     assert (folder / "data/labels.json").read_bytes() == LABELS
     return (folder / "x_pose.zip").read_bytes() == ZIP
 
 
 def files_of(folder: Path) -> set[str]:
     """What has its final name."""
-    return {path.name for path in folder.rglob("[!.]*") if path.is_file()} - {"download.json"}
+    return {path.name for path in folder.rglob("[!.]*") if path.is_file()}
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset"])
@@ -355,7 +355,7 @@ def test_a_corpus_that_nobody_publishes(folder) -> None:
 
 def test_a_damaged_ledger_is_named(hub, folder) -> None:
     folder.mkdir()
-    (folder / "download.json").write_text("{")
+    (folder / ".download.json").write_text("{")
     with pytest.raises(DataError, match=r"download\.json: is damaged; delete it"):
         fetch(folder)
 
