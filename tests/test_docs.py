@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from slbench import catalog
+from slbench.cards import DatasetCard
 from slbench.data.prepare import prepare
 from slbench.errors import DataError
 from slbench.metrics.protocols import PROTOCOLS
@@ -148,3 +149,29 @@ def test_the_python_of_the_score_page_runs() -> None:
 def test_score_names_every_protocol() -> None:
     text = read_page("score.md").text
     assert [protocol.name for protocol in PROTOCOLS if f"`{protocol.name}`" not in text] == []
+
+
+@pytest.mark.slow
+def test_corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLBENCH_HOME", str(tmp_path / "home"))
+    page = read_page("corpora.md")
+    write_files(page, tmp_path)
+    printed = {}
+    for command in page.commands:
+        done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+        assert done.returncode == (1 if " verify " in command else 0), f"{command}\n{done.stdout}{done.stderr}"
+        printed[command.split()[2] if "slbench data" in command else command.split()[1]] = done.stdout + done.stderr
+    assert "train-1.npz" in printed["prepare"]
+    assert "no published version" in printed["prepare"]
+    assert re.search(r"phoenix14t +partial +4 of 5 ", printed["status"])
+    assert "made up" in printed["status"]
+    assert "cannot be read" in printed["verify"]
+    assert "no published version" in printed["run"]
+    assert {path.name for path in (tmp_path / "exported").iterdir()} == {"train.parquet", "dev.parquet", "test.parquet"}
+
+
+def test_the_corpora_page_names_every_corpus() -> None:
+    text = read_page("corpora.md").text
+    told = [card.name for name in catalog.names(DatasetCard) if (card := catalog.get_dataset(name)).needs_source]
+    assert len(told) == 15
+    assert [name for name in told if f"`{name}`" not in text] == []

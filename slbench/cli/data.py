@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,8 @@ import typer
 if TYPE_CHECKING:
     from slbench.cards import DatasetCard
     from slbench.data.ingest import Prepared
-    from slbench.data.store import Split, Store
+    from slbench.data.store import Manifest, Split, Store
+    from slbench.data.verify import Report
 
 app = typer.Typer(help="Corpora: what is here, prepare, verify, download, export.", no_args_is_help=True)
 Corpus = Annotated[str, typer.Argument(help="Dataset card: a name from `slbench list datasets`, or a .toml file.")]
@@ -120,8 +123,42 @@ def verify(
     ] = None,
     format_: Annotated[Listing, typer.Option("--format", help="How to print it.")] = Listing.TABLE,
 ) -> None:
-    """Read every prepared clip: counts, digests, scores, scale, persons, lengths, missing clips with the reason."""
-    raise NotImplementedError
+    """Read every prepared clip: counts, digests, scores, scale, persons, lengths, missing clips with the reason.
+
+    Exit code 1 where a clip cannot be read or is not what it was when it was prepared.
+    """
+    from slbench import catalog
+    from slbench.cli.console import quiet_libraries, stoppable
+    from slbench.cli.progress import counting_progress
+
+    quiet_libraries()
+    from slbench.data.store import clip_digest
+    from slbench.data.verify import verify as verified
+
+    card = catalog.get_dataset(corpus)
+    found = []
+    with stoppable("nothing was changed"), counting_progress("clips") as report:
+        for clips in opened(card, split):
+            data, each = clips.manifest, partial(report, clips.manifest.split, len(clips))
+            sums = data.content_sha256
+            checked = verified(clips, clip_digest, content_sha256=sums, videos=videos, name=data.split, report=each)
+            found.append((data, checked))
+    _show_reports(found, format_)
+    if not all(report.sound for _, report in found):
+        raise typer.Exit(1)
+
+
+def _show_reports(found: "Sequence[tuple[Manifest, Report]]", format_: Listing) -> None:
+    from slbench.cli.console import out, show
+    from slbench.report.verification import facts_table, lengths_table
+
+    if format_ is Listing.JSON:
+        values = [data.model_dump(mode="json", exclude={"vocabulary"}) | asdict(report) for data, report in found]
+        out().print(json.dumps(values, indent=1, ensure_ascii=False), soft_wrap=True)
+        return
+    for data, report in found:
+        show(facts_table(data, report))
+        show(lengths_table(report))
 
 
 @app.command()
@@ -151,8 +188,24 @@ def export(
     format_: Annotated[ExportFormat, typer.Option("--format", help="One Parquet file a split, or one .pose a clip.")],
     split: Annotated[list[str] | None, typer.Option(help="Only this split; may be given again.")] = None,
 ) -> None:
-    """Write a prepared corpus as files that other tools read."""
-    raise NotImplementedError
+    """Write a prepared corpus as files that other tools read; an interrupted call is continued by the next one."""
+    from slbench import catalog
+    from slbench.cli.console import errors, quiet_libraries, stoppable
+    from slbench.cli.console import out as printed
+    from slbench.cli.progress import counting_progress
+
+    quiet_libraries()
+    from slbench.data.export import export as write
+
+    card = catalog.get_dataset(corpus)
+    splits = {clips.manifest.split: clips for clips in opened(card, split)}
+    poses = "; ".join(sorted({clips.manifest.pose_source for clips in splits.values()}))
+    with stoppable("the same command continues"), counting_progress("clips") as report:
+        done = write(splits, out, format_.value, poses, report)
+    for exported in done:
+        printed().print(f"{exported.path}  {exported.clips:,} clips", soft_wrap=True)
+        if exported.skipped:
+            errors().print(f"{exported.split}: {len(exported.skipped):,} clips could not be read and are left out")
 
 
 def opened(card: "DatasetCard", splits: Sequence[str] | None) -> "list[Split]":

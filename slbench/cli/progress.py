@@ -70,6 +70,21 @@ def preparing_progress() -> "Iterator[Callable[[str, Built], None]]":
 
 
 @contextmanager
+def counting_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each of several things that are gone through one after another; it is told name, total and done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=errors(), transient=True) as bar:
+        rows: dict[str, TaskID] = {}
+
+        def report(name: str, total: int, done: int) -> None:
+            if name not in rows:
+                rows[name] = bar.add_task(f"{name} {what}", total=total)
+            bar.update(rows[name], completed=done)
+
+        yield report
+
+
+@contextmanager
 def training_progress(epochs: int) -> "Iterator[Callable[[Event], None]]":
     """A bar over the steps of a training with its loss and the time left, and a line an epoch."""
     from slbench.engine.events import Epoch, Resumed

@@ -65,7 +65,7 @@ def export(
     folder: Path,
     form: Form,
     pose_source: str = "",
-    report: Callable[[str, int, int], None] = lambda _split, _done, _of: None,
+    report: Callable[[str, int, int], None] = lambda _split, _total, _done: None,
 ) -> list[Exported]:
     """Write splits of a prepared corpus; an interrupted call is continued by the next one.
 
@@ -74,7 +74,7 @@ def export(
         folder: `<split>.parquet`, or `<split>.csv` and `<split>/<id>.pose`.
         form: of the files.
         pose_source: who made the poses, which the files say.
-        report: is told split, clips that are done, and of how many.
+        report: is told split, its clips, and how many of them are done.
 
     Raises:
         OutputError: the folder cannot be written, or holds other clips.
@@ -102,7 +102,7 @@ class _Counted:
     def rows(self, split: Clips) -> Iterator[tuple[int, ClipRow]]:
         for index in range(len(split)):
             yield index, split[index]
-            self.report(self.split, index + 1, self.total)
+            self.report(self.split, self.total, index + 1)
 
     def clip(self, split: Clips, index: int) -> Clip | None:
         try:
