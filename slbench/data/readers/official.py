@@ -1,5 +1,6 @@
 """What the readers of lists share: finding the files, reading them strictly, and refusing ids that occur twice."""
 
+import codecs
 import csv
 import io
 import re
@@ -116,14 +117,19 @@ def read_text(path: Path) -> str:
         DataError: it cannot be read, is empty, or is something else.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {AGAIN}") from error
+        return _bytes(path).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is no text in UTF-8 ({error.reason} at byte {error.start:,}); {AGAIN}") from error
-    if not text.strip("\0 \r\n\t"):
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {AGAIN}") from error
+    if not data.strip(b"\0 \r\n\t"):
         raise DataError(f"{path}: is empty; {AGAIN}")
-    return text
+    return data
 
 
 def read_table(
@@ -170,9 +176,9 @@ def _header(place: str, fields: list[str], columns: Sequence[str]) -> list[str]:
 
 def read_json(path: Path, kind: TypeAdapter[T]) -> T:
     """A JSON file of a known form; raises DataError where it is cut off or of another form."""
-    text = read_text(path)
+    data = _bytes(path)  # not a string of it, which takes twice the room for Chinese
     try:
-        return kind.validate_json(text)
+        return kind.validate_json(data)
     except ValidationError as error:
         raise _other_form(path, error) from error
 
