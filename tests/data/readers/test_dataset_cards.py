@@ -101,7 +101,7 @@ def test_phoenix14() -> None:
         split: of_stm(f"corpora/phoenix14/phoenix2014-groundtruth-{split}.stm") for split in SPLITS
     }
     theirs = {split: read_pickle(shared(f"corpora/phoenix14/twostream.{split}")) for split in SPLITS}
-    assert listing(card, "Papers") == {
+    assert listing(card, "papers") == {
         split: _digest([row["folder"].split("/")[0] for row in rows]) for split, rows in theirs.items()
     }
 
