@@ -53,7 +53,8 @@ def clip_progress() -> "Iterator[Callable[[evaluate.Progress], None]]":
 def preparing_progress() -> "Iterator[Callable[[str, Built], None]]":
     """A bar a split over its clips, with clips a second, the time left, and how many could not be read."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=errors(), transient=True) as bar:
+    # No thread that refreshes it: `slbench.data.building` copies processes that have none.
+    with Progress(*columns, console=errors(), transient=True, auto_refresh=False) as bar:
         rows: dict[str, TaskID] = {}
         unread = Counter[str]()
 
@@ -64,7 +65,7 @@ def preparing_progress() -> "Iterator[Callable[[str, Built], None]]":
                     errors().print(f"{split}: {built.reused:,} of {built.total:,} clips are prepared already")
             unread[split] += len(built.errors)
             said = f"{split} ({unread[split]:,} unreadable)" if unread[split] else split
-            bar.update(rows[split], total=built.total, completed=built.done, description=said)
+            bar.update(rows[split], total=built.total, completed=built.done, description=said, refresh=True)
 
         yield report
 

@@ -1,5 +1,6 @@
 """A clip: the one unit that readers produce and models consume."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,11 @@ LARGEST = 100.0
 """Coordinates beyond this many image sizes are taken for pixels or damage."""
 
 Array = NDArray[np.float32]
+
+
+def largest_size(values: Array) -> float:
+    """The largest absolute value, 0 of nothing; nan or inf where there is one, without an array in between."""
+    return float(np.maximum(values.max(), -values.min())) if values.size else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +61,18 @@ class Clip:
         """Raise ClipError unless there are frames, and every number is finite and of a size that can be meant."""
         if self.frames == 0:
             raise ClipError(f"clip {self.id}: it has no frames")
-        for name, values in (("keypoints", self.keypoints), ("scores", self.scores)):
+        largest = largest_size(self.keypoints)
+        for name, values, size in (
+            ("keypoints", self.keypoints, largest),
+            ("scores", self.scores, largest_size(self.scores)),
+        ):
+            if math.isfinite(size):
+                continue
             bad = ~np.isfinite(values.reshape(self.frames, -1)).all(axis=1)
             if bad.any():
                 raise ClipError(
                     f"clip {self.id}: {name} are not finite in {bad.sum()} frames, first in frame {bad.argmax()}"
                 )
-        largest = float(np.abs(self.keypoints).max())
         if largest > LARGEST:
             raise ClipError(
                 f"clip {self.id}: a coordinate is {largest:.4g}; keypoints must be divided by the image's size"

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from slbench.data.poses import PoseFolder
-
 from slbench.cards import DatasetCard
-from slbench.data.building import Built, plan_digest, shards_of
+from slbench.data.building import Built
 from slbench.data.corpus import UNSTATED, CorpusReader, Source, find_lists, find_poses
 from slbench.data.listing import check_listing, unknown_listing
+from slbench.data.poses import PoseFolder
 from slbench.data.prepare import code_digests, source_digests
 from slbench.data.readers import Entry, Lists
+from slbench.data.shards import plan_digest, shards_of
 from slbench.data.splits import Made, build_split, check_ids, entries_of, is_built, work_folder, writing
 from slbench.data.store import Split
 from slbench.errors import DataError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from slbench.cards import DatasetCard
 from slbench.catalog import blamed, resolve
-from slbench.data.building import shards_of
 from slbench.data.listing import OWNERS, check_listing
 from slbench.data.readers import Reader
+from slbench.data.shards import shards_of
 from slbench.data.splits import (
     Made,
     build_split,

@@ -10,8 +10,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from slbench.cards import DatasetCard
-from slbench.data.building import Report, Shard, build, describe, is_whole
+from slbench.data.building import Report, build
 from slbench.data.readers import Entry, Reader
+from slbench.data.shards import Shard, describe, is_whole
 from slbench.data.store import MANIFEST, Manifest, Split, content_digest, folder_of, references_digest
 from slbench.errors import DataError, OutputError
 from slbench.files import ids_digest, write_text

@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import datasets
 import numpy as np
 import platformdirs
 import pyarrow as pa
@@ -26,15 +25,15 @@ from slbench.files import text_digest
 
 SCHEMA_VERSION: Literal[2] = 2
 MANIFEST = "manifest.json"
-FEATURES = datasets.Features(
-    {
-        **{name: datasets.Value("string") for name in ("id", "text", "gloss", "signer", "source", "error", "sha256")},
-        "fps": datasets.Value("float32"),
-        "frames": datasets.Value("int32"),
-        "people": datasets.Value("int32"),
-        "keypoints": datasets.List(datasets.Value("float32")),
-        "scores": datasets.List(datasets.Value("float32")),
-    }
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("id", "text", "gloss", "signer", "source", "error", "sha256")),
+        ("fps", pa.float32()),
+        ("frames", pa.int32()),
+        ("people", pa.int32()),
+        ("keypoints", pa.list_(pa.float32())),
+        ("scores", pa.list_(pa.float32())),
+    ]
 )
 """Keypoints are (frames, 133, 2) and scores (frames, 133), both written row after row."""
 
@@ -180,6 +179,8 @@ class Split(Sequence[ClipRow]):
 
     @cached_property
     def _table(self) -> pa.Table:
+        import datasets  # takes longer than all else here, and processes that only write have no use for it
+
         try:
             return datasets.load_from_disk(str(self.folder)).data.table
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:

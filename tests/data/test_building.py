@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from fakes import made_up_clip
 
-from slbench.data import building, splits
-from slbench.data.building import Built, shards_of
+from slbench.data import shards, splits
+from slbench.data.building import Built
 from slbench.data.clip import Clip
 from slbench.data.readers import Entry
+from slbench.data.shards import shards_of
 from slbench.data.splits import Made, build_split, is_built, work_folder
 from slbench.data.store import ReadableClips, Split, clip_digest
 from slbench.errors import ClipError, DataError, OutputError
@@ -37,8 +38,8 @@ def entries(frames: dict[int, int] | None = None) -> list[Entry]:
 
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "SHARD_CLIPS", 3)
-    monkeypatch.setattr(building, "BATCH_CLIPS", 2)
+    monkeypatch.setattr(shards, "SHARD_CLIPS", 3)
+    monkeypatch.setattr(shards, "BATCH_CLIPS", 2)
 
 
 def built(folder: Path, listed: list[Entry], jobs: int = 1, report=lambda _: None) -> Split:
@@ -183,14 +184,14 @@ def test_a_truncated_shard_is_noticed_and_made_again(tmp_path: Path) -> None:
 
 
 def test_no_space_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(rows):
+    def full(writer, clips):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
 
         def fill_up(progress: Built) -> None:
             if progress.done == 3:
-                patch.setattr(building, "_batch", full)
+                patch.setattr(shards, "_write", full)
 
         with pytest.raises(OutputError, match="No space left"):
             built(tmp_path, entries(), report=fill_up)

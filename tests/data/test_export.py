@@ -229,7 +229,7 @@ def test_ids_that_lead_elsewhere_are_refused(tmp_path, clip_id) -> None:
 def test_progress_and_missing_package(tmp_path, monkeypatch) -> None:
     told: list[tuple[str, int, int]] = []
     export({"a": Split(clips(2))}, tmp_path, "parquet", report=lambda *what: told.append(what))
-    assert told == [("a", 1, 2), ("a", 2, 2)]
+    assert told == [("a", 2, 1), ("a", 2, 2)]
     monkeypatch.setattr("slbench.data.export.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="demo"):
         export({"a": Split(clips(2))}, Path(tmp_path), "pose")

@@ -247,9 +247,9 @@ def test_killed_in_another_process(told: Corpus) -> None:
     """`kill -9` while it writes: what is whole stays, and the next call ends like an undisturbed one."""
     code = (
         "import os, signal, sys; from pathlib import Path; from slbench import catalog; "
-        "from slbench.data import building; from slbench.data.corpus import Source; "
+        "from slbench.data import shards; from slbench.data.corpus import Source; "
         "from slbench.data.ingest import ingest; "
-        "building.SHARD_CLIPS = 2; task = catalog.get_task(sys.argv[1]); "
+        "shards.SHARD_CLIPS = 2; task = catalog.get_task(sys.argv[1]); "
         "stop = lambda split, built: os.kill(os.getpid(), signal.SIGKILL) if built.done >= 6 else None; "
         "ingest(catalog.get_dataset('made-up', task), Source(Path(sys.argv[2])), report=stop)"
     )

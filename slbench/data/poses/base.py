@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slbench.data.clip import LARGEST, POINTS, Array
+from slbench.data.clip import LARGEST, POINTS, Array, largest_size
 from slbench.data.readers.base import Recording
 from slbench.errors import ClipError
 
@@ -116,14 +116,19 @@ class Poses:
 
     def check(self) -> None:
         """Raise ClipError unless every number is finite and of a size that can be meant."""
-        for name, values in (("keypoints", self.keypoints), ("scores", self.scores)):
+        largest = largest_size(self.keypoints)
+        for name, values, size in (
+            ("keypoints", self.keypoints, largest),
+            ("scores", self.scores, largest_size(self.scores)),
+        ):
+            if math.isfinite(size):
+                continue
             bad = ~np.isfinite(values.reshape(len(self), math.prod(values.shape[1:]))).all(axis=1)
             if bad.any():
                 raise ClipError(
                     f"{self.file}: {name} are not finite (NaN) in {bad.sum()} frames, first in frame {bad.argmax()}; "
                     "make it again from the video"
                 )
-        largest = float(np.abs(self.keypoints).max(initial=0))
         if largest > LARGEST:
             raise ClipError(
                 f"{self.file}: a coordinate is {largest:.4g} image sizes; it is damaged, or not divided by the "
@@ -185,7 +190,7 @@ def finished(keypoints: Array, scores: Array, fps: float, people: int, file: str
 
 
 def _are_pixels(keypoints: Array, scores: Array) -> bool:
-    if max(-keypoints.min(), keypoints.max()) <= BEYOND:  # nearly always, and much faster
+    if largest_size(keypoints) <= BEYOND:  # nearly always, and much faster
         return False
     furthest = np.maximum(np.abs(keypoints[..., 0]), np.abs(keypoints[..., 1]))
     seen = scores > 0
