@@ -4,6 +4,7 @@ import io
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from slbench.data.poses.base import AGAIN, Poses, check_layout, finished
 from slbench.errors import ClipError
 from slbench.files import atomic_path
 
-BROKEN = (OSError, ValueError, EOFError, KeyError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error)
+BROKEN = (OSError, ValueError, EOFError, KeyError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error, TokenError)
 """What a damaged archive of arrays makes numpy and zipfile raise."""
 
 
