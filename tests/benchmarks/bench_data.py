@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from slbench.cards import DatasetCard
+from slbench.data.building import usable_cores
 from slbench.data.corpus import Source
 from slbench.data.ingest import ingest
 from slbench.data.store import Split
@@ -112,8 +113,8 @@ def corpus(tmp_path_factory) -> Path:
     return make_corpus(tmp_path_factory.mktemp("corpus"), CLIPS)
 
 
-def prepared(folder: Path, clips: int, jobs: int = 1) -> Split:
-    (made,) = ingest(card_of(clips), Source(folder), jobs, any_version=True)
+def prepared(folder: Path, clips: int, jobs: int | None = None) -> Split:
+    (made,) = ingest(card_of(clips), Source(folder), jobs or usable_cores(), any_version=True)
     assert made.clips is not None
     assert len(made.clips) == clips
     assert not made.before
