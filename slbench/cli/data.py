@@ -103,14 +103,17 @@ def prepare(
 
 
 def _print_unread(card: "DatasetCard", splits: "Sequence[Prepared]") -> int:
-    """The first clips whose frames could not be read; gives the number of all."""
+    """Why clips could not be read, the most frequent reasons first; gives their number."""
     from slbench.cli.console import errors
+    from slbench.data.verify import by_reason
 
-    unread = [row.error for split in splits if split.clips is not None for row in split.clips if row.error]
-    for message in unread[:10]:
-        errors().print(message, style="yellow", soft_wrap=True)
+    rows = [row for split in splits if split.clips is not None for row in split.clips]
+    unread = [(row.id, row.error) for row in rows if row.error is not None]
+    for reason in by_reason(unread)[:10]:
+        many = f"{len(reason.ids):,} clips, such as this: " if len(reason.ids) > 1 else ""
+        errors().print(f"{many}{reason.example}", style="yellow", soft_wrap=True)
     if unread:
-        errors().print(f"{card.name}: {len(unread):,} clips could not be read and are skipped")
+        errors().print(f"{card.name}: {len(unread):,} of {len(rows):,} clips could not be read and are skipped")
     return len(unread)
 
 

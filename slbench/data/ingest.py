@@ -60,10 +60,10 @@ def ingest(
     poses = find_poses(card, source)
     reader = CorpusReader(lists, poses, source.poses or source.folder, card.fps)
     entries = {split: entries_of(card, reader, split) for split in card.splits if lists.files(split)}
+    listings = {split: _listing(card, split, listed, any_version) for split, listed in entries.items()}
     check_ids(card, entries)
     _check_found(card, reader, entries)
     about = _About(card, lists, _pose_source(source, poses), source_digests(card, reader), _vocabulary(card, entries))
-    listings = {split: _listing(card, split, listed, any_version) for split, listed in entries.items()}
     with writing(card) as folder:
         return [
             _prepared(about, split, entries[split], listings[split], folder, jobs, report)

@@ -16,7 +16,7 @@ from slbench.errors import ClipError
 from slbench.files import atomic_path, text_digest
 
 SHARD_CLIPS = 128
-BATCH_CLIPS = 16
+BATCH_CLIPS = 8
 """Clips whose frames are in memory at once."""
 
 

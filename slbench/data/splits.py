@@ -14,7 +14,7 @@ from slbench.data.building import Report, build
 from slbench.data.readers import Entry, Reader
 from slbench.data.shards import Shard, describe, is_whole
 from slbench.data.store import MANIFEST, Manifest, Split, content_digest, folder_of, references_digest
-from slbench.errors import DataError, OutputError
+from slbench.errors import DataError, OutputError, some
 from slbench.files import ids_digest, write_text
 from slbench.version import __version__
 
@@ -50,7 +50,10 @@ def check_ids(card: DatasetCard, entries: Mapping[str, Sequence[Entry]]) -> None
         duplicates = sorted(clip_id for clip_id, count in counts.items() if count > 1 or clip_id in seen)
         seen.update(counts)
         if duplicates:
-            raise DataError(f"{card.name}: ids occur more than once, in {split}: {', '.join(duplicates[:10])}")
+            raise DataError(
+                f"{card.name}: ids occur more than once, in {split}: {some(duplicates)}; "
+                f"get the lists again: {card.obtain}"
+            )
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ class _Tally:
             clips=len(split),
             readable=len(split) - len(self.errors),
             frames=self.sums["frames"],
-            errors=_by_reason(self.errors),
+            errors=by_reason(self.errors),
             content_sha256=content,
             content_matches=None if expected is None else content == expected,
             lengths=self._histogram(),
@@ -274,7 +274,7 @@ def _duplicates(split: Clips, hashes: np.ndarray) -> tuple[tuple[str, ...], ...]
     return tuple(tuple(split[index].id for index in group) for group in sorted(groups))
 
 
-def _by_reason(errors: Iterable[tuple[str, str]]) -> tuple[Reason, ...]:
+def by_reason(errors: Iterable[tuple[str, str]]) -> tuple[Reason, ...]:
     """Group messages that differ in id, path and numbers only, the largest group first."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for clip_id, message in errors:
@@ -303,7 +303,7 @@ def _compare(split: Clips, videos: VideoFolder, name: str) -> VideoReport:
         elif frames != row.frames:
             mismatches.append(Mismatch(row.id, row.frames, frames))
     compared = len(whole) - len(absent) - len(errors)
-    return VideoReport(compared, tuple(mismatches), tuple(absent), _by_reason(errors), len(rows) - len(whole))
+    return VideoReport(compared, tuple(mismatches), tuple(absent), by_reason(errors), len(rows) - len(whole))
 
 
 def _frames(videos: VideoFolder, row: ClipRow, name: str) -> int | None:
