@@ -1,9 +1,7 @@
 """A corpus that is told its place: lists joined with poses, kept, and run from there."""
 
-import gzip
 import json
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -13,76 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tomli_w
 from fakes import GLOSSES, FakeCorpus, made_up_clip
+from told import COUNTS, ToldCorpus
 
-from slbench import Run, RunRequest, catalog
 from slbench.data.corpus import UNSTATED, Source
 from slbench.data.extractor import Extractor, write_extractor
-from slbench.data.ingest import Prepared, ingest
+from slbench.data.ingest import ingest
 from slbench.data.listing import OWNERS
 from slbench.data.status import status_of
-from slbench.data.store import Split
 from slbench.errors import ClipError, DataError
-
-COUNTS = {"train": 8, "dev": 4, "test": 12}
-
-
-class Corpus:
-    """A corpus of three signs in Uni-Sign's layout, with cards, in the folder of `FakeCorpus`."""
-
-    def __init__(self, fake: FakeCorpus) -> None:
-        self.fake, self.root = fake, fake.folder / "told"
-        self.poses = self.root / "pose_format"
-        for split, count in COUNTS.items():
-            self.write_labels(split, [f"{split}-{number:02}" for number in range(count)])
-            for number in range(count):
-                clip = made_up_clip(f"{split}-{number:02}", 5 + number, number)
-                frames = {"keypoints": list(clip.keypoints[:, None]), "scores": list(clip.scores[:, None])}
-                path = self.poses / split / f"{clip.id}.pkl"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(pickle.dumps(frames))
-        self.write_card()
-
-    def write_labels(self, split: str, ids: list[str]) -> None:
-        labels = {
-            one: {"name": one, "gloss": "", "text": GLOSSES[n % 3], "video_path": f"{one}.mp4"}
-            for n, one in enumerate(ids)
-        }
-        self.root.mkdir(exist_ok=True)
-        (self.root / f"labels-3.{split}").write_bytes(gzip.compress(pickle.dumps(labels)))
-
-    def write_card(self, **changes: object) -> None:
-        values = {
-            "name": "made-up", "title": "Told", "owner": "nobody", "licence": "none", "homepage": "", "subset": 3,
-            "obtain": "ask the test", "signed_languages": [], "pose_source": "random", "splits": COUNTS, "fps": 25.0,
-            "reader": "slbench.data.readers.uni_sign:UniSignLists", "needs_source": True,
-        }  # fmt: skip
-        self.fake.dataset_path.write_text(tomli_w.dumps(values | changes))
-
-    @property
-    def card(self):
-        return catalog.get_dataset("made-up", catalog.get_task(str(self.fake.task_path)))
-
-    def ingest(self, jobs: int = 1, any_version: bool = False, **source: object) -> dict[str, Split]:
-        done = ingest(self.card, Source(self.root, **source), jobs, any_version)
-        return {prepared.split: prepared.clips for prepared in done if prepared.clips is not None}
-
-    def again(self) -> list[Prepared]:
-        return ingest(self.card, Source(self.root))
-
-    def run(self, output: Path, **options: object) -> Run:
-        task = str(self.fake.task_path)
-        request = RunRequest(model=str(self.fake.model_path), task=task, output=output, device="cpu", **options)
-        return Run(request)
 
 
 @pytest.fixture
-def told(corpus: FakeCorpus) -> Corpus:
-    return Corpus(corpus)
+def told(corpus: FakeCorpus) -> ToldCorpus:
+    return ToldCorpus(corpus)
 
 
-def test_clips_are_those_of_the_files(told: Corpus) -> None:
+def test_clips_are_those_of_the_files(told: ToldCorpus) -> None:
     splits = told.ingest()
     assert {name: len(split) for name, split in splits.items()} == COUNTS
     for split, number in (("train", 3), ("test", 11)):
@@ -96,14 +41,14 @@ def test_clips_are_those_of_the_files(told: Corpus) -> None:
     assert set(manifest.sources) == {f"labels-3.{split}" for split in COUNTS}
 
 
-def test_an_archive_gives_the_same_clips(told: Corpus, tmp_path: Path) -> None:
+def test_an_archive_gives_the_same_clips(told: ToldCorpus, tmp_path: Path) -> None:
     plain = {name: split.manifest.content_sha256 for name, split in told.ingest().items()}
     shutil.make_archive(str(tmp_path / "poses"), "zip", told.poses)
     zipped = told.ingest(poses=tmp_path / "poses.zip")
     assert {name: split.manifest.content_sha256 for name, split in zipped.items()} == plain
 
 
-def test_it_runs_when_the_files_are_gone(told: Corpus, tmp_path: Path) -> None:
+def test_it_runs_when_the_files_are_gone(told: ToldCorpus, tmp_path: Path) -> None:
     told.ingest()
     shutil.rmtree(told.root)
     record = told.run(tmp_path / "out").execute()
@@ -112,12 +57,12 @@ def test_it_runs_when_the_files_are_gone(told: Corpus, tmp_path: Path) -> None:
     assert len(record.task.manifest_digest) == len(record.task.references_digest) == 64
 
 
-def test_not_prepared(told: Corpus, tmp_path: Path) -> None:
+def test_not_prepared(told: ToldCorpus, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="test is not prepared.*slbench data prepare made-up --source FOLDER"):
         told.run(tmp_path / "out")
 
 
-def test_the_vocabulary_may_be_in_the_corpus(told: Corpus, tmp_path: Path) -> None:
+def test_the_vocabulary_may_be_in_the_corpus(told: ToldCorpus, tmp_path: Path) -> None:
     told.ingest()
     with_card = told.run(tmp_path / "out").execute()
     text = told.fake.task_path.read_text()
@@ -128,7 +73,7 @@ def test_the_vocabulary_may_be_in_the_corpus(told: Corpus, tmp_path: Path) -> No
     assert record.task.digest != with_card.task.digest
 
 
-def test_what_cannot_be_read_is_listed_and_skipped(told: Corpus, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_listed_and_skipped(told: ToldCorpus, tmp_path: Path) -> None:
     (told.poses / "test" / "test-03.pkl").unlink()
     (told.poses / "test" / "test-05.pkl").write_bytes(b"")
     whole = (told.poses / "test" / "test-07.pkl").read_bytes()
@@ -151,7 +96,7 @@ def test_what_cannot_be_read_is_listed_and_skipped(told: Corpus, tmp_path: Path)
     assert not Path("boom").exists()
 
 
-def test_a_file_that_was_mended_is_read_again(told: Corpus) -> None:
+def test_a_file_that_was_mended_is_read_again(told: ToldCorpus) -> None:
     path = told.poses / "test" / "test-05.pkl"
     whole = path.read_bytes()
     path.write_bytes(whole[:100])
@@ -164,7 +109,7 @@ def test_a_file_that_was_mended_is_read_again(told: Corpus) -> None:
     assert status_of(told.card).state == "prepared"
 
 
-def test_who_made_the_poses(told: Corpus) -> None:
+def test_who_made_the_poses(told: ToldCorpus) -> None:
     write_extractor(told.poses, Extractor(name="rtmlib Wholebody balanced", version="1.2", weights={"pose": "ab" * 32}))
     label = "rtmlib Wholebody balanced 1.2 (pose abababab)"
     assert told.ingest()["dev"].manifest.pose_source == label
@@ -174,7 +119,7 @@ def test_who_made_the_poses(told: Corpus) -> None:
         told.ingest()
 
 
-def test_lists_of_no_published_version(told: Corpus, tmp_path: Path) -> None:
+def test_lists_of_no_published_version(told: ToldCorpus, tmp_path: Path) -> None:
     told.write_labels("test", [f"test-{number:02}" for number in range(11)])
     with pytest.raises(
         DataError, match="test has 11 clips, which is no published version.*12 clips in the owners'.*--any-version"
@@ -187,7 +132,7 @@ def test_lists_of_no_published_version(told: Corpus, tmp_path: Path) -> None:
     assert told.ingest()["test"].manifest.listing == "somebody's"
 
 
-def test_lists_of_the_same_length_with_other_ids(told: Corpus) -> None:
+def test_lists_of_the_same_length_with_other_ids(told: ToldCorpus) -> None:
     told.write_card(ids={"dev": told.ingest()["dev"].manifest.ids_sha256})
     told.ingest()
     told.write_card(ids={"dev": "0" * 64})
@@ -195,13 +140,13 @@ def test_lists_of_the_same_length_with_other_ids(told: Corpus) -> None:
         told.ingest()
 
 
-def test_an_open_ended_corpus_takes_any_number(told: Corpus) -> None:
+def test_an_open_ended_corpus_takes_any_number(told: ToldCorpus) -> None:
     told.write_labels("test", [f"test-{number:02}" for number in range(11)])
     told.write_card(open_ended=True)
     assert len(told.ingest()["test"]) == 11
 
 
-def test_a_split_without_a_list(told: Corpus) -> None:
+def test_a_split_without_a_list(told: ToldCorpus) -> None:
     (told.root / "labels-3.train").unlink()
     done = {prepared.split: prepared for prepared in told.again()}
     assert done["train"].clips is None
@@ -209,7 +154,7 @@ def test_a_split_without_a_list(told: Corpus) -> None:
     assert status_of(told.card).state == "partial"
 
 
-def test_nothing_where_it_should_be(told: Corpus, tmp_path: Path) -> None:
+def test_nothing_where_it_should_be(told: ToldCorpus, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--source .*nowhere: there is no such folder.*ask the test"):
         ingest(told.card, Source(tmp_path / "nowhere"))
     (tmp_path / "empty").mkdir()
@@ -222,7 +167,7 @@ def test_nothing_where_it_should_be(told: Corpus, tmp_path: Path) -> None:
         told.ingest(poses=tmp_path / "empty")
 
 
-def test_a_truncated_archive_of_poses(told: Corpus, tmp_path: Path) -> None:
+def test_a_truncated_archive_of_poses(told: ToldCorpus, tmp_path: Path) -> None:
     shutil.make_archive(str(tmp_path / "poses"), "zip", told.poses)
     archive = tmp_path / "poses.zip"
     archive.write_bytes(archive.read_bytes()[:-500])
@@ -233,7 +178,7 @@ def test_a_truncated_archive_of_poses(told: Corpus, tmp_path: Path) -> None:
     assert told.ingest(poses=tmp_path / "ok.zip")["test"][0].error
 
 
-def test_status_of_what_is_not_there(told: Corpus) -> None:
+def test_status_of_what_is_not_there(told: ToldCorpus) -> None:
     assert status_of(told.card).state == "absent"
     told.ingest()
     prepared = status_of(told.card)
@@ -243,7 +188,7 @@ def test_status_of_what_is_not_there(told: Corpus) -> None:
     assert status_of(told.card).state == "damaged"
 
 
-def test_killed_in_another_process(told: Corpus) -> None:
+def test_killed_in_another_process(told: ToldCorpus) -> None:
     """`kill -9` while it writes: what is whole stays, and the next call ends like an undisturbed one."""
     code = (
         "import os, signal, sys; from pathlib import Path; from slbench import catalog; "
