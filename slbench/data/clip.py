@@ -22,6 +22,29 @@ def largest_size(values: Array) -> float:
     return float(np.maximum(values.max(), -values.min())) if values.size else 0.0
 
 
+def check_numbers(keypoints: Array, scores: Array, where: str) -> None:
+    """Raise ClipError unless every number is finite and of a size that can be meant.
+
+    Args:
+        keypoints: (T, 133, 2).
+        scores: (T, 133).
+        where: file or clip, for messages.
+    """
+    largest = largest_size(keypoints)
+    for name, values, size in (("keypoints", keypoints, largest), ("scores", scores, largest_size(scores))):
+        if not math.isfinite(size):
+            bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            raise ClipError(
+                f"{where}: {name} are not finite (NaN) in {bad.sum()} frames, first in frame {bad.argmax()}; "
+                "make it again from the video"
+            )
+    if largest > LARGEST:
+        raise ClipError(
+            f"{where}: a coordinate is {largest:.4g} image sizes; it is damaged, or not divided by the "
+            "image's width and height"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Clip:
     """One signing video as a pose sequence, with what was said.
@@ -61,19 +84,4 @@ class Clip:
         """Raise ClipError unless there are frames, and every number is finite and of a size that can be meant."""
         if self.frames == 0:
             raise ClipError(f"clip {self.id}: it has no frames")
-        largest = largest_size(self.keypoints)
-        for name, values, size in (
-            ("keypoints", self.keypoints, largest),
-            ("scores", self.scores, largest_size(self.scores)),
-        ):
-            if math.isfinite(size):
-                continue
-            bad = ~np.isfinite(values.reshape(self.frames, -1)).all(axis=1)
-            if bad.any():
-                raise ClipError(
-                    f"clip {self.id}: {name} are not finite in {bad.sum()} frames, first in frame {bad.argmax()}"
-                )
-        if largest > LARGEST:
-            raise ClipError(
-                f"clip {self.id}: a coordinate is {largest:.4g}; keypoints must be divided by the image's size"
-            )
+        check_numbers(self.keypoints, self.scores, f"clip {self.id}")

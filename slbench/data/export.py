@@ -15,22 +15,14 @@ import pyarrow.parquet as pq
 
 from slbench.data.clip import Clip
 from slbench.data.extractor import Extractor, write_extractor
+from slbench.data.store import SCHEMA as STORED
 from slbench.data.store import ClipRow, Clips
 from slbench.errors import ClipError, MissingExtraError, OutputError
 from slbench.files import atomic_path, ids_digest, remove_leftovers, write_text
 from slbench.version import __version__
 
 Form = Literal["parquet", "pose"]
-SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("id", "text", "gloss", "signer", "source")),
-        ("fps", pa.float32()),
-        ("frames", pa.int32()),
-        ("people", pa.int32()),
-        ("keypoints", pa.list_(pa.float32())),
-        ("scores", pa.list_(pa.float32())),
-    ]
-)
+SCHEMA = pa.schema([field for field in STORED if field.name not in ("error", "sha256")])
 """Of a Parquet file; keypoints are (frames, 133, 2) and scores (frames, 133), both row after row."""
 BATCH = 32 << 20
 """Bytes of poses that are written at once, as one row group."""

@@ -224,7 +224,7 @@ def test_unusable_clips_are_recorded_and_bar_the_run(corpus: FakeCorpus, tmp_pat
     record = run.execute()
     assert set(record.failed) == {"test-01", "test-02", "test-04"}
     assert "cannot be read" in record.failed["test-01"]
-    assert "not finite in 1 frames, first in frame 3" in record.failed["test-02"]
+    assert "not finite (NaN) in 1 frames, first in frame 3" in record.failed["test-02"]
     assert "no frames" in record.failed["test-04"]
     assert record.barred == ("3 of 12 clips failed",)
     assert record.scores[0].samples == 12

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slbench.data.clip import LARGEST, POINTS, Array, largest_size
+from slbench.data.clip import POINTS, Array, check_numbers, largest_size
 from slbench.data.readers.base import Recording
 from slbench.errors import ClipError
 
@@ -116,24 +116,7 @@ class Poses:
 
     def check(self) -> None:
         """Raise ClipError unless every number is finite and of a size that can be meant."""
-        largest = largest_size(self.keypoints)
-        for name, values, size in (
-            ("keypoints", self.keypoints, largest),
-            ("scores", self.scores, largest_size(self.scores)),
-        ):
-            if math.isfinite(size):
-                continue
-            bad = ~np.isfinite(values.reshape(len(self), math.prod(values.shape[1:]))).all(axis=1)
-            if bad.any():
-                raise ClipError(
-                    f"{self.file}: {name} are not finite (NaN) in {bad.sum()} frames, first in frame {bad.argmax()}; "
-                    "make it again from the video"
-                )
-        if largest > LARGEST:
-            raise ClipError(
-                f"{self.file}: a coordinate is {largest:.4g} image sizes; it is damaged, or not divided by the "
-                "image's width and height"
-            )
+        check_numbers(self.keypoints, self.scores, self.file)
 
 
 def _frame(second: float, rate: float) -> int:
