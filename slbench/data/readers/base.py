@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 from slbench.data.clip import Clip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One clip that the corpus lists: what is known before its file is opened, and how to open it.
 
@@ -52,7 +52,7 @@ class Reader(Protocol):
         """The clips of a split, in the order of the task."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recording:
     """Where the frames of a clip may be found.
 
@@ -70,7 +70,7 @@ class Recording:
     frames: tuple[int, int | None] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
     """One clip as the corpus's own lists have it.
 
