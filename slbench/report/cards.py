@@ -86,9 +86,16 @@ def detail_table(card: Card, extra: dict[str, str]) -> Table:
 def _readable(value: Any) -> str:
     if isinstance(value, dict):
         return "\n".join(f"{key} = {_inline(item)}" for key, item in value.items())
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return "\n".join(map(_one_line, value))
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return "\n".join(value) if any(" " in item for item in value) else " ".join(value)
     return _inline(value)
+
+
+def _one_line(table: dict[str, Any]) -> str:
+    """One of several tables; digests are left to the card itself."""
+    return "; ".join(f"{key} {_inline(item)}" for key, item in table.items() if item and key != "ids")
 
 
 def _inline(value: Any) -> str:
