@@ -69,7 +69,8 @@ def prepare(
     corpus: Corpus,
     source: Annotated[Path, typer.Option(help="Folder with the corpus's lists, as its owners or Uni-Sign give them.")],
     poses: Annotated[
-        Path | None, typer.Option(help="Folder or .zip of pose files; else pose_format/ or poses/ in the source.")
+        Path | None,
+        typer.Option(help="Folder or .zip of pose files; else pose_format/, poses/ or .zip files in the source."),
     ] = None,
     pose_source: Annotated[
         str | None, typer.Option(help="Who made the poses, where no extractor.json beside them says so.")

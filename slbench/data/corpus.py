@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from slbench.data.poses import PoseFile, PoseFolder
-from slbench.data.readers.uni_sign import UniSignLists
-
 from slbench.cards import DatasetCard
 from slbench.catalog import blamed, resolve
 from slbench.data.clip import Clip
+from slbench.data.poses import PoseFile, PoseFolder
 from slbench.data.readers import Entry, Listed, Lists, Recording
+from slbench.data.readers.uni_sign import UniSignLists
 from slbench.errors import ClipError, DataError
 
 Layout = Literal["official", "uni-sign"]
@@ -65,19 +64,25 @@ def find_lists(card: DatasetCard, source: Source) -> Lists:
 
 
 def find_poses(card: DatasetCard, source: Source) -> PoseFolder:
-    """The corpus's poses.
+    """The corpus's poses: where the user says, or else below the corpus, or in archives beside its lists.
+
+    Loose files beside the lists are not looked for: some lists have a suffix of pose files.
 
     Raises:
-        DataError: there are none.
+        DataError: there are none, or an archive is not whole.
     """
     places = [source.poses] if source.poses else [source.folder / name for name in POSES]
     place = next((place for place in places if place.exists()), None)
-    if place is None:
-        raise DataError(
-            f"{' and '.join(map(str, places))}: there is no such folder; name the poses of {card.name} with --poses, "
-            "a folder or a .zip: `slbench data download` fetches released ones, `slbench extract` makes your own"
-        )
-    return PoseFolder(place)
+    if place is not None:
+        return PoseFolder(place)
+    beside = None if source.poses else PoseFolder(source.folder, archives_only=True)
+    if beside:
+        return beside
+    also = "" if beside is None else f", and no .zip in {source.folder} with pose files"
+    raise DataError(
+        f"{' and '.join(map(str, places))}: there is no such folder{also}; name the poses of {card.name} with --poses, "
+        "a folder or a .zip: `slbench data download` fetches released ones, `slbench extract` makes your own"
+    )
 
 
 class CorpusReader:

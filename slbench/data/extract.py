@@ -9,7 +9,7 @@ from pathlib import Path
 from slbench.data.estimator import Estimator
 from slbench.data.extractor import FILE, Extractor, read_extractor, write_extractor
 from slbench.data.poses import write_poses
-from slbench.data.video import Video, find_videos
+from slbench.data.videos import Video, find_videos
 from slbench.data.wholebody import EstimatorOptions
 from slbench.errors import ClipError, OptionError, OutputError
 from slbench.files import text_digest

@@ -27,7 +27,7 @@ from slbench.files import file_digest, text_digest
 _FOLDER = Path(__file__).parent
 WITHOUT_EFFECT = (
     "augment", "batching", "download", "draw", "estimator", "export", "extract", "hub", "ingest", "joining", "listing",
-    "mock", "persons", "prepare", "splits", "status", "store", "verify", "video", "wholebody",
+    "mock", "persons", "prepare", "splits", "status", "store", "verify", "videos", "wholebody",
 )  # fmt: skip
 """Modules here that do not decide what is in a clip once its files are there; a store outlives their changes."""
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from slbench.data.clip import POINTS, Clip
 from slbench.data.poses.facts import HANDS, HUGE, PARTS, TINY, Facts, measure
-from slbench.data.poses.videos import VideoFolder
 from slbench.data.store import ClipRow, Clips
+from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError
 from slbench.files import ids_digest
 

@@ -1,110 +1,60 @@
-"""Frames of a video, whether a file or a folder of images, one at a time.
+"""A video, whether a file or a folder of images: what it says of itself, its number of frames, and its frames.
 
-Files are decoded by PyAV and turned as they are meant to be seen, as players and OpenCV's own reader do.
+Files are opened by PyAV and turned as they are meant to be seen, as players and OpenCV's own reader do.
 """
 
-import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slbench.errors import ClipError, OptionError
+from slbench.errors import ClipError, MissingExtraError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 Image = NDArray[np.uint8]
 """(H, W, 3), blue, green, red: as OpenCV and rtmlib want it."""
 
-VIDEOS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
+VIDEOS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".3gp", ".flv", ".ts", ".wmv")
+"""Of files that are taken for videos, in capitals too; the first that is there is the one meant beside a pose file."""
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png")
+"""Of files that are taken for frames."""
 SHORTEST = 0.9
 """Share of a file's own length at which its frames may end; they end earlier in a file that is cut off."""
 
 
 @dataclass(frozen=True)
-class Video:
-    """A video to read.
+class Header:
+    """Of a video: width and height in pixels as it is shown, and frames a second (0: not said)."""
 
-    Attributes:
-        name: as a path without suffix below the folder that was named; that of its pose file.
-        path: the file, or the folder that holds the images.
-    """
-
-    name: str
-    path: Path
+    width: float
+    height: float
+    fps: float
 
 
-def find_videos(places: Iterable[Path]) -> list[Video]:
-    """The videos that a command line names: files, and folders of any depth, in which a folder of images is one video.
-
-    Returns:
-        They are sorted by name. `folder/train/00335.mp4` is `train/00335` where `folder` is named, and
-        PHOENIX's `<name>/1/*.png` is `<name>`.
-
-    Raises:
-        OptionError: a place is absent or holds no video, or two videos have the same name.
-    """
-    found: dict[str, Video] = {}
-    for place in places:
-        if not place.exists():
-            raise OptionError(f"{place}: there is no such file or folder; name videos or folders that hold them")
-        videos = list(_inside(place)) if place.is_dir() else [Video(place.stem, place)]
-        if not videos:
-            raise OptionError(
-                f"{place}: there are no videos ({', '.join(VIDEOS)}) or images ({', '.join(IMAGES)}) in it"
-            )
-        for video in videos:
-            other = found.setdefault(video.name, video)
-            if other.path.absolute() != video.path.absolute():
-                raise OptionError(
-                    f"{other.path} and {video.path} are both called {video.name}; rename one, or do them separately"
-                )
-    return [found[name] for name in sorted(found)]
+def is_video(name: str) -> bool:
+    """Whether a file is a video, going by its name; hidden ones are not meant."""
+    return not name.startswith(".") and name.lower().endswith(VIDEOS)
 
 
-def _inside(root: Path) -> Iterator[Video]:
-    """Linked folders are followed, each folder once."""
-    seen: set[str] = set()
-    for where, folders, files in os.walk(root, onerror=_cannot_list, followlinks=True):
-        real = os.path.realpath(where)
-        folders[:] = sorted(folder for folder in folders if not folder.startswith(".") and real not in seen)
-        if real in seen:
-            continue
-        seen.add(real)
-        folder = Path(where)
-        videos = [folder / name for name in files if _is(VIDEOS, name)]
-        yield from (Video(_name(path.with_suffix(""), root), path) for path in videos)
-        # Images beside videos are thumbnails.
-        if not videos and any(_is(IMAGES, name) for name in files):
-            yield Video(_name(_phoenix(folder), root), folder)
+def is_image(name: str) -> bool:
+    """Whether a file is a frame, going by its name; hidden ones are not meant."""
+    return not name.startswith(".") and name.lower().endswith(IMAGES)
 
 
-def _cannot_list(error: OSError) -> None:
-    raise OptionError(f"{error.filename}: cannot be listed ({error.strerror}); make it readable") from error
-
-
-def _is(suffixes: tuple[str, ...], name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(suffixes)
-
-
-def _phoenix(folder: Path) -> Path:
-    """PHOENIX-2014 keeps the images of `<name>` in `<name>/1`, where nothing else is."""
-    folder = folder.absolute()
-    beside = [path for path in folder.parent.iterdir() if not path.name.startswith(".")]
-    return folder.parent if folder.name == "1" and len(beside) == 1 else folder
-
-
-def _name(path: Path, root: Path) -> str:
-    path, root = path.absolute(), root.absolute()
-    return path.name if path in (root, root.parent) else path.relative_to(root).as_posix()
+def video_beside(path: Path) -> Path | None:
+    """The video of the same name in the same folder."""
+    places = (path.with_suffix(end) for suffix in VIDEOS for end in (suffix, suffix.upper()))
+    return next((place for place in places if place.is_file()), None)
 
 
 def frames(path: Path) -> Iterator[Image]:
@@ -112,12 +62,28 @@ def frames(path: Path) -> Iterator[Image]:
 
     Raises:
         ClipError: it cannot be read, is cut off, or has no frames.
+        MissingExtraError: PyAV or OpenCV is not installed.
     """
     count = 0
     for count, image in enumerate(_images(path) if path.is_dir() else _decoded(path), 1):  # noqa: B007
         yield image
     if not count:
-        raise ClipError(f"{path}: has no frames; get it again from its source")
+        raise _no_frames(path)
+
+
+def read_header(path: Path) -> Header:
+    """Size and frame rate of a video file. The first frame is decoded, since it says how the picture is turned.
+
+    Raises:
+        ClipError: it cannot be read, or has no frames.
+        MissingExtraError: PyAV is not installed.
+    """
+    with _opened(path) as (container, stream):
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise _no_frames(path)
+        sides = (first.height, first.width) if first.rotation % 180 == 90 else (first.width, first.height)
+        return Header(*sides, _rate(stream))
 
 
 def frame_rate(path: Path) -> float:
@@ -125,31 +91,38 @@ def frame_rate(path: Path) -> float:
 
     Raises:
         ClipError: it cannot be read.
+        MissingExtraError: PyAV is not installed.
     """
     if path.is_dir():
         return 0.0
     with _opened(path) as (_, stream):
-        return float(stream.average_rate or stream.guessed_rate or 0)
+        return _rate(stream)
 
 
 def frame_count(path: Path) -> int:
-    """Number of frames, without decoding them: packets of the file, or images of the folder.
+    """Number of frames that `frames` gives, without decoding them.
 
+    MP4 and MOV list their frames, so of the file only the list is read. Elsewhere packets are counted, which reads
+    the whole file. The number that a header states is not taken: it counts what an edit list leaves out.
     Every codec of sign-language corpora has one frame in a packet; VP8 may have packets that show nothing.
 
     Raises:
-        ClipError: it cannot be read.
+        ClipError: it cannot be read, or is cut off.
+        MissingExtraError: PyAV is not installed.
     """
     if path.is_dir():
         return len(_sorted_images(path))
     with _opened(path) as (container, stream):
-        return sum(1 for packet in container.demux(stream) if packet.size and not packet.is_discard)
+        if _lists_frames(container, stream):
+            _check_listed(path, container, stream)
+            return sum(not entry.is_discard for entry in stream.index_entries)
+        return sum(packet.size > 0 and not packet.is_discard for packet in _packets(path, container, stream))
 
 
 def _sorted_images(folder: Path) -> list[Path]:
     """`images2.png` before `images10.png`."""
     try:
-        names = [path.name for path in folder.iterdir() if _is(IMAGES, path.name)]
+        names = [path.name for path in folder.iterdir() if is_image(path.name)]
     except OSError as error:
         raise ClipError(f"{folder}: cannot be read ({error.strerror})") from error
     numbered = [
@@ -159,6 +132,7 @@ def _sorted_images(folder: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> Iterator[Image]:
+    _need("cv2", folder)
     import cv2
 
     for path in _sorted_images(folder):
@@ -172,9 +146,19 @@ def _images(folder: Path) -> Iterator[Image]:
         yield image
 
 
+def _need(package: str, path: Path) -> None:
+    if find_spec(package) is None:
+        raise MissingExtraError(f"reading {path}", "pose")
+
+
+def _no_frames(path: Path) -> ClipError:
+    return ClipError(f"{path}: has no frames; get it again from its source")
+
+
 @contextmanager
 def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
     """The file and its first video; what goes wrong while it is read is a ClipError."""
+    _need("av", path)
     import av
 
     try:
@@ -191,17 +175,16 @@ def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
         ) from error
 
 
+def _rate(stream: "VideoStream") -> float:
+    return float(stream.average_rate or stream.guessed_rate or 0)
+
+
 def _decoded(path: Path) -> Iterator[Image]:
     with _opened(path) as (container, stream):
         stream.thread_type = "AUTO"
-        packets, end = 0, 0.0
-        for packet in container.demux(stream):
-            packets += packet.size > 0
-            if packet.pts is not None and packet.time_base is not None:
-                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        for packet in _packets(path, container, stream):
             for frame in packet.decode():
                 yield _upright(frame.to_ndarray(format="bgr24"), frame.rotation)
-        _check_whole(path, container, stream, packets, end)
 
 
 def _upright(image: Any, degrees: int) -> Image:
@@ -210,14 +193,43 @@ def _upright(image: Any, degrees: int) -> Image:
     return np.ascontiguousarray(turned)
 
 
+def _packets(path: Path, container: "InputContainer", stream: "VideoStream") -> "Iterator[Packet[VideoStream]]":
+    """All packets, and the empty one that ends them; ClipError as soon as it is seen that some are missing."""
+    if _lists_frames(container, stream):
+        _check_listed(path, container, stream)
+        yield from container.demux(stream)
+        return
+    count, end = 0, 0.0
+    for packet in container.demux(stream):
+        count += packet.size > 0
+        if packet.pts is not None and packet.time_base is not None:
+            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        yield packet
+    _check_whole(path, container, stream, count, end)
+
+
+def _lists_frames(container: "InputContainer", stream: "VideoStream") -> bool:
+    """Whether the file has one list of its frames: MP4 and MOV do, unless they are written in fragments."""
+    return "mp4" in container.format.name and stream.frames > 0
+
+
+def _check_listed(path: Path, container: "InputContainer", stream: "VideoStream") -> None:
+    """Raise ClipError where frames are listed beyond the end of the file."""
+    ends = [entry.pos + entry.size for entry in stream.index_entries]
+    there = sum(end <= container.size for end in ends)
+    if there < len(ends):
+        raise _cut_off(path, f"{there} of {len(ends)} frames")
+
+
 def _check_whole(path: Path, container: "InputContainer", stream: "VideoStream", packets: int, end: float) -> None:
     """Raise ClipError where the file holds less than it says of itself."""
     seconds = (container.duration or 0) / 1_000_000
     start = float((stream.start_time or 0) * (stream.time_base or 0))
     if packets < stream.frames:
-        missing = f"{packets} of {stream.frames} frames"
-    elif not stream.frames and end and end - start < SHORTEST * seconds:
-        missing = f"{end - start:.2f} of {seconds:.2f} seconds"
-    else:
-        return
-    raise ClipError(f"{path}: is cut off: only {missing} are there; get it again from its source")
+        raise _cut_off(path, f"{packets} of {stream.frames} frames")
+    if not stream.frames and end and end - start < SHORTEST * seconds:
+        raise _cut_off(path, f"{end - start:.2f} of {seconds:.2f} seconds")
+
+
+def _cut_off(path: Path, there: str) -> ClipError:
+    return ClipError(f"{path}: is cut off: only {there} are there; get it again from its source")

@@ -15,7 +15,7 @@ from slbench.data.estimator import Estimator
 from slbench.data.extractor import Extractor, read_extractor
 from slbench.data.poses import PoseFile, Poses
 from slbench.data.poses.files import POSE_SUFFIXES
-from slbench.data.store import ClipRow, Store, folder_of
+from slbench.data.store import ClipRow, Store, folder_of, prepared_splits
 from slbench.data.wholebody import EstimatorOptions, need_extra
 from slbench.engine.checks import check_seed, task_dataset, with_vocabulary
 from slbench.engine.determinism import choose_device, make_deterministic
@@ -224,14 +224,14 @@ class OwnVideos:
 
 def _with_glosses(task: TaskCard, dataset: DatasetCard) -> TaskCard:
     """The task with its closed vocabulary, which may stand in the prepared corpus."""
-    store = Store(folder_of(dataset))
     if task.family == "islr" and not task.glosses and dataset.needs_source:
-        if not store.splits():
+        splits = prepared_splits(dataset)
+        if not splits:
             raise DataError(
                 f"{task.name}: its glosses stand in the corpus, which is not prepared; do it once with: "
                 f"slbench data prepare {dataset.name} --source FOLDER"
             )
-        task = with_vocabulary(task, store.split(store.splits()[0]))
+        task = with_vocabulary(task, Store(folder_of(dataset)).split(splits[0]))
     if task.family == "islr" and not task.glosses:
         raise CardError(f"{task.path}: glosses: isolated recognition (islr) needs its vocabulary here")
     return task

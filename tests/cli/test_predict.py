@@ -1,7 +1,9 @@
 """`slbench predict`: one's own videos, with a tiny model and with the weights that come with slbench."""
 
+import gzip
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -16,15 +18,19 @@ from fakes import FakeCorpus
 from shared import shared
 from tiny_poses import HEIGHT, WIDTH, Models, render, scene, walk
 
+from slbench import catalog
 from slbench.cli.app import app
 from slbench.data import draw as drawing
 from slbench.data.clip import Clip
+from slbench.data.corpus import Source
 from slbench.data.draw import caption_strip, draw, font_with, with_pose
 from slbench.data.extract import Extraction, ExtractRequest
+from slbench.data.ingest import ingest
 from slbench.data.mock import moving_figure
 from slbench.data.poses import Poses
 from slbench.data.video import frame_rate, frames
 from slbench.data.wholebody import EstimatorOptions
+from slbench.engine.checks import task_dataset
 from slbench.engine.own_videos import OwnVideos, PredictRequest
 from slbench.errors import CardError, DataError, OptionError
 
@@ -128,6 +134,31 @@ def test_glosses_that_stand_in_the_corpus(corpus: FakeCorpus, poses: Path) -> No
     corpus.edit_card(corpus.dataset_path, "reader = ", "needs_source = true\nreader = ")
     with pytest.raises(DataError, match=r"made-up-islr: its glosses stand in the corpus.*slbench data prepare made-up"):
         own(corpus, None, poses)
+
+
+def test_glosses_of_a_prepared_corpus(corpus: FakeCorpus, poses: Path, tmp_path: Path) -> None:
+    """With any one split prepared, the answer is that of a card that lists the glosses."""
+    (expected,) = own(corpus, None, poses).execute()
+    lists = tmp_path / "lists"
+    shutil.copytree(poses.parent, lists / "poses")
+    labels = {
+        f"walk-{gloss}": {"name": f"walk-{gloss}", "gloss": "", "text": gloss, "video_path": "walk.mp4"}
+        for gloss in ("SIGN", "HELP", "WORLD")
+    }
+    (lists / "labels-3.dev").write_bytes(gzip.compress(pickle.dumps(labels)))
+    told = 'subset = 3\nneeds_source = true\nreader = "slbench.data.readers.uni_sign:UniSignLists"'
+    corpus.edit_card(corpus.dataset_path, 'reader = "fakes:FakeReader"', told)
+    corpus.edit_card(corpus.task_path, 'glosses = [\n    "HELP",\n    "WORLD",\n    "SIGN",\n]\n', "")
+    with pytest.raises(DataError, match="slbench data prepare made-up --source FOLDER"):
+        own(corpus, None, poses)
+    ingest(task_dataset(catalog.get_task(str(corpus.task_path))), Source(lists), any_version=True)
+    planned = own(corpus, None, poses)
+    assert planned.task.glosses == ("HELP", "SIGN", "WORLD")
+    (found,) = planned.execute()
+    assert {one.gloss: one.log_likelihood for one in found.prediction.top_k} == pytest.approx(
+        {one.gloss: one.log_likelihood for one in expected.prediction.top_k}
+    )
+    assert found.answer == expected.answer
 
 
 def test_mistakes(corpus: FakeCorpus, models: Models, video: Path, poses: Path, tmp_path: Path) -> None:

@@ -48,7 +48,23 @@ def test_an_archive_gives_the_same_clips(told: ToldCorpus, tmp_path: Path) -> No
     assert {name: split.manifest.content_sha256 for name, split in zipped.items()} == plain
 
 
+<<<<<<< HEAD
 def test_it_runs_when_the_files_are_gone(told: ToldCorpus, tmp_path: Path) -> None:
+=======
+def test_archives_beside_the_lists_are_found(told: Corpus) -> None:
+    plain = {name: split.manifest.content_sha256 for name, split in told.ingest().items()}
+    made = Extractor(name="rtmlib Wholebody performance", version="0.0.16")
+    write_extractor(told.root, made)
+    for split in COUNTS:
+        shutil.make_archive(str(told.root / f"{split}_pose_format"), "zip", told.poses, split)
+    shutil.rmtree(told.poses)
+    zipped = told.ingest()
+    assert {name: split.manifest.content_sha256 for name, split in zipped.items()} == plain
+    assert zipped["test"].manifest.pose_source == made.label()
+
+
+def test_it_runs_when_the_files_are_gone(told: Corpus, tmp_path: Path) -> None:
+>>>>>>> wt-poses2
     told.ingest()
     shutil.rmtree(told.root)
     record = told.run(tmp_path / "out").execute()
@@ -163,6 +179,15 @@ def test_nothing_where_it_should_be(told: ToldCorpus, tmp_path: Path) -> None:
     shutil.copytree(told.root, tmp_path / "bare", ignore=shutil.ignore_patterns("pose_format"))
     with pytest.raises(DataError, match="name the poses of made-up with --poses"):
         ingest(told.card, Source(tmp_path / "bare"))
+    (tmp_path / "bare" / "list.json").write_text("[]")
+    with zipfile.ZipFile(tmp_path / "bare" / "rgb.zip", "w") as archive:
+        archive.writestr("test/1.png", b"")
+    with pytest.raises(
+        DataError, match=r"no such folder, and no .zip in .*bare with pose files; name the poses of made"
+    ):
+        ingest(told.card, Source(tmp_path / "bare"))
+    with pytest.raises(DataError, match=r"nowhere: there is no such folder; name the poses"):
+        told.ingest(poses=tmp_path / "nowhere")
     with pytest.raises(DataError, match="of the 24 clips of made-up not one has a pose file"):
         told.ingest(poses=tmp_path / "empty")
 

@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_poses_formats import HEIGHT, WIDTH, component, made_up, mmpose_frames, pickled, pose_format, video
+from test_poses_formats import HEIGHT, WIDTH, component, made_up, mmpose_frames, pickled, pose_format
 
 from slbench.data.poses import PoseFile, Poses, write_poses
-from slbench.data.poses.videos import count_frames, read_header
 from slbench.data.readers import Recording
 from slbench.errors import ClipError
 
@@ -305,19 +304,6 @@ def test_a_file_that_is_gone(tmp_path) -> None:
     for use in (file.state, file.read, file.sha256):
         with pytest.raises(ClipError, match=r"a\.pkl: cannot be read \(No such file"):
             use()
-
-
-def test_videos_that_are_none(tmp_path) -> None:
-    path = video(tmp_path / "a.mp4", frames=9)
-    assert count_frames(path) == 9
-    assert (read_header(path).width, read_header(path).height, read_header(path).fps) == (WIDTH, HEIGHT, 25)
-    raw = video(tmp_path / "a.mpg", frames=9, codec="mpeg1video")
-    assert count_frames(raw) == 9, "its header does not say"
-    for damaged in (b"", path.read_bytes()[:300], b"no video" * 100):
-        path.write_bytes(damaged)
-        for read in (count_frames, read_header):
-            with pytest.raises(ClipError, match=r"a\.mp4: cannot be read as a video .*get it again"):
-                read(path)
 
 
 def test_zeroed_bytes_of_npz(tmp_path, good) -> None:

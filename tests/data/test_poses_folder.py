@@ -36,9 +36,29 @@ def laid_out(root: Path, paths: list[str], zipped: bool) -> Path:
     return archive
 
 
-@pytest.fixture(params=[False, True], ids=["folder", "zip"])
+def in_two_archives(root: Path, paths: list[str]) -> Path:
+    """A folder that holds the files of `laid_out` in two archives, and nothing else."""
+    whole = laid_out(root, paths, zipped=True)
+    root.mkdir()
+    with (
+        zipfile.ZipFile(whole) as file,
+        zipfile.ZipFile(root / "archive_001.zip", "w") as first,
+        zipfile.ZipFile(root / "archive_002.zip", "w") as second,
+    ):
+        for number, path in enumerate(paths):
+            (second if number % 2 else first).writestr(path, file.read(path))
+    whole.unlink()
+    return root
+
+
+@pytest.fixture(params=["folder", "zip", "archives"])
 def layout(request, tmp_path):
-    return lambda *paths: PoseFolder(laid_out(tmp_path / "poses", list(paths), request.param))
+    def made(*paths: str) -> PoseFolder:
+        if request.param == "archives":
+            return PoseFolder(in_two_archives(tmp_path / "poses", list(paths)))
+        return PoseFolder(laid_out(tmp_path / "poses", list(paths), request.param == "zip"))
+
+    return made
 
 
 def found(folder: PoseFolder, name: str, split: str) -> int | None:
@@ -78,14 +98,61 @@ def test_a_name_with_folders_is_the_end_of_the_path(layout) -> None:
 
 def test_one_that_may_be_another_is_an_error(layout) -> None:
     folder = layout("a/1.pkl", "b/1.pkl", "c/2.pkl", "c/2.json")
-    with pytest.raises(DataError, match=r"poses.*: 1 may be a/1.pkl or b/1.pkl; leave one"):
+    with pytest.raises(DataError, match=r"poses.*: 1 may be (\S+zip/)?a/1.pkl or (\S+zip/)?b/1.pkl; leave one"):
         folder.find("1", "train")
-    with pytest.raises(DataError, match=r"c/2.(pkl|json) or c/2.(pkl|json)"):
+    with pytest.raises(DataError, match=r"c/2.(pkl|json) or (\S+zip/)?c/2.(pkl|json)"):
         folder.find("2", "train")
 
 
 def test_files_that_are_no_poses_are_passed_over(layout) -> None:
     assert len(layout("a.pkl", "extractor.json", ".a.pkl.x.tmp", "._a.pkl", "__MACOSX/._a.pkl", "a.mp4")) == 1
+
+
+def test_archives_count_as_unpacked_where_they_lie(tmp_path) -> None:
+    root = laid_out(tmp_path / "poses", ["1.pkl", "2.pkl", "3.pkl"], zipped=False)
+    for split, number in (("train", 1), ("val", 2)):
+        (root / split / "deep").mkdir(parents=True)
+        with zipfile.ZipFile(root / split / "deep" / "Some.ZIP", "w") as archive:
+            archive.writestr(f"{split}/9.pkl", poses(number))
+            archive.writestr("1.pkl", poses(10 * number))
+    folder = PoseFolder(root)
+    assert len(folder) == 7
+    assert [found(folder, "9", split) for split in ("train", "dev")] == [1, 2]
+    assert [found(folder, "deep/1", split) for split in ("train", "dev")] == [10, 20]
+    assert found(folder, "2", "test") == 2
+    file = folder.find("9", "train")
+    assert file == PoseFile(root / "train" / "deep" / "Some.ZIP", "train/9.pkl")
+    assert pickle.loads(pickle.dumps(file)).sha256() == sha256(poses(1)).hexdigest()
+
+
+def test_a_file_that_is_also_in_an_archive_is_an_error(tmp_path) -> None:
+    root = in_two_archives(tmp_path / "poses", ["a/1.pkl", "2.pkl"])
+    laid_out(root, ["1.pkl"], zipped=False)
+    with pytest.raises(DataError, match=r"1 may be (1.pkl or )?archive_001.zip/a/1.pkl( or 1.pkl)?; leave one of them"):
+        PoseFolder(root).find("1", "train")
+    shutil.copy(root / "archive_002.zip", root / "again.zip")
+    with pytest.raises(DataError, match=r"2 may be again.zip/2.pkl or archive_002.zip/2.pkl; leave one of them"):
+        PoseFolder(root).find("2", "train")
+
+
+def test_archives_without_poses_are_passed_over(tmp_path) -> None:
+    root = in_two_archives(tmp_path / "poses", ["1.pkl", "2.pkl"])
+    with zipfile.ZipFile(root / "rgb.zip", "w") as archive:
+        archive.writestr("rgb/1.mp4", b"frames")
+    (root / "._archive_001.zip").write_bytes(b"left by another system")
+    (root / "x.zip.aa").write_bytes(b"a part")
+    assert len(PoseFolder(root)) == 2
+    (root / "rgb.zip").write_bytes((root / "rgb.zip").read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"poses.rgb\.zip: is no whole \.zip archive"):
+        PoseFolder(root)
+
+
+def test_archives_alone(tmp_path) -> None:
+    root = in_two_archives(tmp_path / "poses", ["1.pkl", "2.pkl"])
+    laid_out(root, ["list.json", "deep/3.pkl"], zipped=False)
+    (root / "deep" / "cut.zip").write_bytes(b"PK")
+    folder = PoseFolder(root, archives_only=True)
+    assert [found(folder, name, "train") for name in "123"] == [1, 2, None]
 
 
 def test_digest_and_state(layout) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from shared import shared
+from tiny_poses import render, turned, walk
 
 from slbench.data.poses import PoseFile, PoseFolder, Poses, write_poses
-from slbench.data.poses.videos import count_frames
 from slbench.data.readers import Recording
+from slbench.data.video import frame_count
 from slbench.errors import ClipError, MissingExtraError, OutputError
 
 WIDTH, HEIGHT, FRAMES = 64, 48, 6
@@ -145,6 +146,14 @@ def test_mmpose_takes_the_size_from_the_video_beside_it(tmp_path) -> None:
     assert (poses.fps, poses.people) == (25, 1)
 
 
+def test_mmpose_of_a_turned_video_is_divided_by_its_sides_as_shown(tmp_path) -> None:
+    """A telephone's: its file says 96 x 64, it is shown as 64 x 96, and its suffix is in capitals."""
+    keypoints, scores = made_up()
+    (tmp_path / "a.json").write_text(json.dumps(mmpose_frames(keypoints, scores)))
+    turned(render(tmp_path / "filmed.mp4", walk()), tmp_path / "a.MOV")
+    same(PoseFile(tmp_path / "a.json").read(), keypoints[:, 0] * [WIDTH / 64, HEIGHT / 96], scores[:, 0], 1e-6)
+
+
 @pytest.mark.parametrize("said", [{"image_size": [WIDTH, HEIGHT]}, {"width": WIDTH, "height": HEIGHT, "fps": 50}])
 def test_mmpose_takes_the_size_that_the_file_says(tmp_path, said) -> None:
     keypoints, scores = made_up()
@@ -193,7 +202,7 @@ def test_real_mmpose_json_and_pose_files_agree(name) -> None:
     read = [PoseFile(shared(f"clips/wholebody/{name}.{end}")).read() for end in ("json", "pose")]
     same(read[0], read[1].keypoints, read[1].scores, tolerance=1e-6)
     assert read[0].fps == pytest.approx(read[1].fps, abs=1e-5)
-    assert len(read[0]) == count_frames(shared(f"clips/wholebody/{name}.mp4"))
+    assert len(read[0]) == frame_count(shared(f"clips/wholebody/{name}.mp4"))
 
 
 def test_a_real_holistic_recording_without_irises_looks_like_a_person() -> None:
@@ -347,7 +356,7 @@ def test_missing_packages_are_named(tmp_path, monkeypatch) -> None:
     (tmp_path / "b.json").write_text(json.dumps(mmpose_frames(keypoints, scores)))
     (tmp_path / "b.mp4").write_bytes(b"")
     monkeypatch.setattr("slbench.data.poses.pose_format.find_spec", lambda name: None)
-    monkeypatch.setattr("slbench.data.poses.videos.find_spec", lambda name: None)
+    monkeypatch.setattr("slbench.data.video.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"a\.pose needs .*slbench\[demo\]"):
         pose.read()
     with pytest.raises(MissingExtraError, match=r"b\.mp4 needs .*slbench\[pose\]"):

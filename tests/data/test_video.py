@@ -1,6 +1,7 @@
 """Frames of videos against OpenCV's own reader and against what was drawn; damaged files."""
 
 import shutil
+import struct
 import wave
 from pathlib import Path
 
@@ -10,8 +11,12 @@ import pytest
 from shared import shared
 from tiny_poses import HEIGHT, WIDTH, render, scene, turned, walk
 
-from slbench.data.video import find_videos, frame_count, frame_rate, frames
-from slbench.errors import ClipError, OptionError
+from slbench.data.video import Header, frame_count, frame_rate, frames, read_header
+from slbench.data.videos import find_videos
+from slbench.errors import ClipError, MissingExtraError, OptionError
+
+ASKING = (lambda path: list(frames(path)), frame_count, frame_rate, read_header)
+"""All that opens a video."""
 
 
 def by_opencv(path: Path) -> list[np.ndarray]:
@@ -35,6 +40,7 @@ def test_frames_are_those_of_opencv(video: Path) -> None:
     assert all(image.dtype == np.uint8 and image.flags.c_contiguous for image in found)
     np.testing.assert_array_equal(found, by_opencv(video))
     assert (frame_rate(video), frame_count(video)) == (25.0, 12)
+    assert read_header(video) == Header(WIDTH, HEIGHT, 25.0)
 
 
 def test_a_real_video() -> None:
@@ -49,6 +55,48 @@ def test_a_turned_video_is_turned_back(video: Path, tmp_path: Path) -> None:
     assert found[0].shape == (WIDTH, HEIGHT, 3)
     np.testing.assert_array_equal(found, by_opencv(path))
     np.testing.assert_array_equal(found, [cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE) for image in frames(video)])
+    assert read_header(path) == Header(HEIGHT, WIDTH, 25.0)
+
+
+def trimmed(path: Path, first: float, seconds: float) -> None:
+    """Let the edit list of an mp4 show only a part, as telephones trim a video."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 12
+    _, start, rate = struct.unpack_from(">IiI", data, at)
+    struct.pack_into(">IiI", data, at, round(1000 * seconds), start + round(12_800 * first), rate)
+    path.write_bytes(data)
+
+
+def test_a_trimmed_video_is_not_cut_off(tmp_path: Path) -> None:
+    """Its header still counts all 40 frames, and the list of frames at least those since the key frame before."""
+    path = render(tmp_path / "a.mp4", walk(40), **{"movflags": "faststart", "x264-params": "keyint=5:bframes=0"})
+    trimmed(path, 0.48, 0.4)
+    found = list(frames(path))
+    assert len(found) == frame_count(path) == 10
+    np.testing.assert_array_equal(found, by_opencv(path))
+
+
+def test_only_the_list_of_an_mp4_is_read_to_count_its_frames(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slbench.data.video._packets", lambda *_: pytest.fail("the file is read"))
+    assert frame_count(video) == 12
+    with pytest.raises(pytest.fail.Exception, match="the file is read"):
+        frame_count(render(video.with_suffix(".mkv"), walk()))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mpg", "mpeg1video", {}),
+        ("a.flv", "flv1", {}),
+        ("a.ts", "libx264", {}),
+        ("a.avi", "mpeg4", {}),
+        ("a.mov", "libx264", {}),
+        ("a.mp4", "libx264", {"movflags": "frag_keyframe+empty_moov"}),
+    ],
+)
+def test_frames_are_counted_without_decoding(name: str, codec: str, options: dict, tmp_path: Path) -> None:
+    path = render(tmp_path / name, walk(), codec, **options)
+    assert frame_count(path) == len(list(frames(path))) == len(by_opencv(path)) == 12
 
 
 @pytest.mark.parametrize(("codec", "pixels"), [("ffv1", "gray"), ("png", "rgba"), ("ffv1", "yuv420p10le")])
@@ -74,8 +122,16 @@ def test_a_video_that_is_cut_off(name: str, share: float, tmp_path: Path) -> Non
     assert len(list(frames(whole))) == frame_count(whole) == 40
     data = whole.read_bytes()
     whole.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(ClipError, match=rf"{name}.*cut off.*get it again"):
-        list(frames(whole))
+    for ask in (lambda: list(frames(whole)), lambda: frame_count(whole)):
+        with pytest.raises(ClipError, match=rf"{name}.*cut off.*get it again"):
+            ask()
+
+
+def test_the_last_byte_of_an_mp4_counts(video: Path) -> None:
+    video.write_bytes(video.read_bytes()[:-1])
+    for ask in (lambda: next(frames(video)), lambda: frame_count(video)):
+        with pytest.raises(ClipError, match=r"a\.mp4: is cut off: only 11 of 12 frames are there"):
+            ask()
 
 
 def no_video(path: Path) -> None:
@@ -91,6 +147,7 @@ def no_video(path: Path) -> None:
     [
         (lambda path: path.write_bytes(b""), "is empty"),
         (lambda path: path.write_text("no video at all\n" * 100), "cannot be read as a video"),
+        (lambda path: path.write_bytes(render(path, walk(3)).read_bytes()[:300]), "cannot be read as a video"),
         (lambda path: path.unlink(), "cannot be read as a video"),
         (no_video, "has no video in it"),
     ],
@@ -99,9 +156,17 @@ def test_files_that_are_no_video(spoil, message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.mp4"
     path.touch()
     spoil(path)
-    for ask in (lambda: list(frames(path)), lambda: frame_count(path), lambda: frame_rate(path)):
+    for ask in ASKING:
         with pytest.raises(ClipError, match=rf"bad.mp4: {message}"):
-            ask()
+            ask(path)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_without_the_package_that_opens_videos(ask, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slbench.data.video.find_spec", lambda name: None)
+    for path in (video, images(video.parent / "clip", [1])) if ask is ASKING[0] else (video,):
+        with pytest.raises(MissingExtraError, match=r"reading .* needs .*slbench\[pose\]"):
+            ask(path)
 
 
 def images(folder: Path, numbers: list[int], suffix: str = "png") -> Path:

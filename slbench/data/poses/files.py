@@ -15,7 +15,7 @@ from slbench.data.poses.mmpose import read_mmpose
 from slbench.data.poses.own import read_own
 from slbench.data.poses.pose_format import read_pose_format
 from slbench.data.poses.uni_sign import read_uni_sign
-from slbench.data.poses.videos import SUFFIXES as VIDEOS
+from slbench.data.video import video_beside
 from slbench.errors import ClipError
 
 ARCHIVE_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError)
@@ -73,7 +73,8 @@ class PoseFile:
         """Videos that decide what the file means: mmpose's JSON does not say how large the image was."""
         if self.place.suffix != ".json":
             return []
-        return [path for end in VIDEOS if (path := self.place.with_suffix(end)).is_file()][:1]
+        video = video_beside(self.place)
+        return [] if video is None else [video]
 
     def _bytes(self) -> bytes:
         try:
@@ -126,6 +127,6 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     return _archive(path, _state(path), os.getpid())
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)  # CSL-News has 46 with 9 MB of names each, and its list may name them in any order
 def _archive(path: Path, _state: str, _process: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)

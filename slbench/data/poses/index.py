@@ -4,41 +4,43 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Generic, TypeVar
 
 from slbench.errors import DataError
 
 SPLITS = {"val": "dev", "valid": "dev", "validation": "dev", "training": "train", "testing": "test"}
 """Other names that folders of splits have."""
 _KNOWN = {"train", "dev", "test"}
+Place = TypeVar("Place")
 
 
-class NameIndex:
-    """Paths by the last part of their names."""
+class NameIndex(Generic[Place]):
+    """Places of files by the last part of their names."""
 
     def __init__(self) -> None:
-        self._paths: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self._places: dict[str, list[tuple[str, Place]]] = defaultdict(list)
 
     def __len__(self) -> int:
-        """Number of paths."""
-        return sum(map(len, self._paths.values()))
+        """Number of files."""
+        return sum(map(len, self._places.values()))
 
-    def add(self, name: str, path: str) -> None:
-        """Take a path; its name is what it is found by, with folders and without suffix."""
-        self._paths[name.rpartition("/")[2]].append((name, path))
+    def add(self, name: str, place: Place) -> None:
+        """Take a file; its name is what it is found by, with folders and without suffix."""
+        self._places[name.rpartition("/")[2]].append((name, place))
 
-    def find(self, name: str, split: str) -> list[str]:
+    def find(self, name: str, split: str) -> list[Place]:
         """What a recording's name may mean.
 
-        Paths whose name ends in it, those in a folder named for the split (`val` is `dev`) where there are any. Where
+        Files whose name ends in it, those in a folder named for the split (`val` is `dev`) where there are any. Where
         it begins with a split and there are no such folders, the rest of it decides.
         """
         *folders, last = _canonical(PurePosixPath(name).parts) or [""]
-        same = self._paths.get(last, [])
+        same = self._places.get(last, [])
         found = [one for one in same if _ends(one[0], folders)]
         if not found and folders and folders[0] in _KNOWN:
             found = [one for one in same if _ends(one[0], folders[1:]) and not _KNOWN & set(_folders(one[0]))]
         wanted = SPLITS.get(split, split)
-        return [path for _, path in [one for one in found if wanted in _folders(one[0])] or found]
+        return [place for _, place in [one for one in found if wanted in _folders(one[0])] or found]
 
 
 def _canonical(parts: Sequence[str]) -> list[str]:

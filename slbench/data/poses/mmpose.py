@@ -13,7 +13,7 @@ import numpy as np
 
 from slbench.data.clip import POINTS, Array
 from slbench.data.poses.base import AGAIN, BEYOND, Poses, check_layout, finished, spread, surest
-from slbench.data.poses.videos import SUFFIXES, Header, read_header
+from slbench.data.video import Header, read_header, video_beside
 from slbench.errors import ClipError
 
 
@@ -72,7 +72,7 @@ def _header(held: Any, file: str, path: Path | None) -> Header:
     said = _said(held)
     if said is not None:
         return said
-    video = next((path.with_suffix(end) for end in SUFFIXES if path.with_suffix(end).is_file()), None) if path else None
+    video = None if path is None else video_beside(path)
     if video is None:
         raise ClipError(
             f"{file}: is in pixels, and the size of the image is not known; put the video beside it under the same "
