@@ -48,10 +48,7 @@ def test_an_archive_gives_the_same_clips(told: ToldCorpus, tmp_path: Path) -> No
     assert {name: split.manifest.content_sha256 for name, split in zipped.items()} == plain
 
 
-<<<<<<< HEAD
-def test_it_runs_when_the_files_are_gone(told: ToldCorpus, tmp_path: Path) -> None:
-=======
-def test_archives_beside_the_lists_are_found(told: Corpus) -> None:
+def test_archives_beside_the_lists_are_found(told: ToldCorpus) -> None:
     plain = {name: split.manifest.content_sha256 for name, split in told.ingest().items()}
     made = Extractor(name="rtmlib Wholebody performance", version="0.0.16")
     write_extractor(told.root, made)
@@ -63,8 +60,7 @@ def test_archives_beside_the_lists_are_found(told: Corpus) -> None:
     assert zipped["test"].manifest.pose_source == made.label()
 
 
-def test_it_runs_when_the_files_are_gone(told: Corpus, tmp_path: Path) -> None:
->>>>>>> wt-poses2
+def test_it_runs_when_the_files_are_gone(told: ToldCorpus, tmp_path: Path) -> None:
     told.ingest()
     shutil.rmtree(told.root)
     record = told.run(tmp_path / "out").execute()
