@@ -9,7 +9,7 @@ from fakes import GLOSSES, FakeCorpus, made_up_clip
 
 from slbench import Run, RunRequest, catalog
 from slbench.data.corpus import Source
-from slbench.data.ingest import Prepared, ingest
+from slbench.data.ingest import Choices, Prepared, ingest
 from slbench.data.store import Split
 
 COUNTS = {"train": 8, "dev": 4, "test": 12}
@@ -51,8 +51,8 @@ class ToldCorpus:
     def card(self):
         return catalog.get_dataset("made-up", catalog.get_task(str(self.fake.task_path)))
 
-    def ingest(self, jobs: int = 1, any_version: bool = False, **source: object) -> dict[str, Split]:
-        done = ingest(self.card, Source(self.root, **source), jobs, any_version)
+    def ingest(self, any_version: bool = False, replace: bool = False, **source: object) -> dict[str, Split]:
+        done = ingest(self.card, Source(self.root, **source), choices=Choices(any_version, replace))
         return {prepared.split: prepared.clips for prepared in done if prepared.clips is not None}
 
     def again(self) -> list[Prepared]:

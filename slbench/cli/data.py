@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from slbench.cli.listing import Format
+
 if TYPE_CHECKING:
     from slbench.cards import DatasetCard
     from slbench.data.ingest import Prepared
@@ -18,13 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Corpora: what is here, prepare, verify, download, export.", no_args_is_help=True)
 Corpus = Annotated[str, typer.Argument(help="Dataset card: a name from `slbench list datasets`, or a .toml file.")]
-
-
-class Listing(StrEnum):
-    """How to print what is there."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 class Layout(StrEnum):
@@ -44,7 +39,7 @@ class ExportFormat(StrEnum):
 @app.command()
 def status(
     corpora: Annotated[list[str] | None, typer.Argument(help="Dataset cards; none named: all.")] = None,
-    format_: Annotated[Listing, typer.Option("--format", help="How to print it.")] = Listing.TABLE,
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
 ) -> None:
     """Say of every corpus whether it is prepared, how much of it, how large it is, and who made its poses."""
     from slbench import catalog
@@ -57,7 +52,7 @@ def status(
     from slbench.report.corpora import status_table, status_values
 
     statuses = [status_of(catalog.get_dataset(name)) for name in corpora or catalog.names(DatasetCard)]
-    if format_ is Listing.JSON:
+    if format_ is Format.json:
         out().print(json.dumps([status_values(status) for status in statuses], indent=1), soft_wrap=True)
         return
     show(status_table(statuses))
@@ -79,6 +74,9 @@ def prepare(
     any_version: Annotated[
         bool, typer.Option("--any-version", help="Take lists that are no published version; bars from leaderboards.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let clips go that are prepared and are not in the source any more.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes that read clips; else one a core.", min=1)] = None,
 ) -> None:
     """Read a corpus from its official layout and keep it as memory-mapped Arrow; call again to go on or to update."""
@@ -89,13 +87,13 @@ def prepare(
     quiet_libraries()
     from slbench.data.building import usable_cores
     from slbench.data.corpus import Source
-    from slbench.data.ingest import ingest
+    from slbench.data.ingest import Choices, ingest
     from slbench.report.corpora import prepared_table
 
     card = catalog.get_dataset(corpus)
     place = Source(source, poses, None if layout is None else layout.value, pose_source)
     with stoppable("the same command continues"), preparing_progress() as report:
-        splits = ingest(card, place, jobs or usable_cores(), any_version, report)
+        splits = ingest(card, place, jobs or usable_cores(), Choices(any_version, replace), report)
     show(prepared_table(card.name, splits))
     if _print_unread(card, splits):
         errors().print(f"`slbench data verify {card.name}` lists all of them, with reasons")
@@ -125,7 +123,7 @@ def verify(
     videos: Annotated[
         Path | None, typer.Option(help="Folder of videos or frame folders, to compare numbers of frames.")
     ] = None,
-    format_: Annotated[Listing, typer.Option("--format", help="How to print it.")] = Listing.TABLE,
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
 ) -> None:
     """Read every prepared clip: counts, digests, scores, scale, persons, lengths, missing clips with the reason.
 
@@ -152,11 +150,11 @@ def verify(
         raise typer.Exit(1)
 
 
-def _show_reports(found: "Sequence[tuple[Manifest, Report]]", format_: Listing) -> None:
+def _show_reports(found: "Sequence[tuple[Manifest, Report]]", format_: Format) -> None:
     from slbench.cli.console import out, show
     from slbench.report.verification import facts_table, lengths_table
 
-    if format_ is Listing.JSON:
+    if format_ is Format.json:
         values = [data.model_dump(mode="json", exclude={"vocabulary"}) | asdict(report) for data, report in found]
         out().print(json.dumps(values, indent=1, ensure_ascii=False), soft_wrap=True)
         return

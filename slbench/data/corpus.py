@@ -46,21 +46,38 @@ def find_lists(card: DatasetCard, source: Source) -> Lists:
         CardError: the card's class cannot be imported.
     """
     if not source.folder.is_dir():
-        raise DataError(f"--source {source.folder}: there is no such folder; get {card.name}: {card.obtain}")
-    reference = str(card.reader)
-    candidates: list[Lists] = []
-    with blamed(card, reference, "built"):
-        candidates.append(resolve(reference, card)(source.folder, card.subset))
-    candidates.append(UniSignLists(source.folder, card.subset))
-    wanted = [lists for lists in candidates if source.layout in (None, lists.layout)]
+        what = "is a file; name the folder that holds it" if source.folder.exists() else "there is no such folder"
+        raise DataError(f"--source {source.folder}: {what}; get {card.name}: {card.obtain}")
+    wanted = [lists for lists in _layouts(card, source) if source.layout in (None, lists.layout)]
     for lists in wanted:
-        if any(lists.files(split) for split in card.splits):
+        if any(_here(card, source, lists, split) for split in card.splits):
             return lists
     looked = "; ".join(f"{lists.layout}: {lists.wanted(next(iter(card.splits)))}" for lists in wanted)
     raise DataError(
         f"--source {source.folder}: there are no lists of {card.name} in it (looked for {looked}); "
         f"name the folder that holds them, or get them: {card.obtain}"
     )
+
+
+def _layouts(card: DatasetCard, source: Source) -> list[Lists]:
+    """The owners' lists and Uni-Sign's, whether they are there or not."""
+    reference = str(card.reader)
+    with blamed(card, reference, "built"):
+        official: Lists = resolve(reference, card)(source.folder, card.subset)
+    return [official, UniSignLists(source.folder, card.subset)]
+
+
+def _here(card: DatasetCard, source: Source, lists: Lists, split: str) -> bool:
+    try:
+        return bool(lists.files(split))
+    except DataError as error:  # one of two files
+        raise DataError(f"{error}{other_layout(card, source, lists, split)}") from error
+
+
+def other_layout(card: DatasetCard, source: Source, lists: Lists, split: str) -> str:
+    """How a message about faulty lists ends where lists of another layout are there too."""
+    others = [other.layout for other in _layouts(card, source) if other.layout != lists.layout and other.files(split)]
+    return f"; or take the other lists that are there, with --layout {others[0]}" if others else ""
 
 
 def find_poses(card: DatasetCard, source: Source) -> PoseFolder:
@@ -80,8 +97,8 @@ def find_poses(card: DatasetCard, source: Source) -> PoseFolder:
         return beside
     also = "" if beside is None else f", and no .zip in {source.folder} with pose files"
     raise DataError(
-        f"{' and '.join(map(str, places))}: there is no such folder{also}; name the poses of {card.name} with --poses, "
-        "a folder or a .zip: `slbench data download` fetches released ones, `slbench extract` makes your own"
+        f"{' and '.join(map(str, places))}: not there{also}; name the poses of {card.name} with --poses, a folder or "
+        "a .zip: `slbench data download` fetches released ones, `slbench extract` makes your own"
     )
 
 
@@ -89,11 +106,11 @@ class CorpusReader:
     """Lists joined with poses; meets `Reader`.
 
     Attributes:
-        place: of the poses, for messages.
+        fps: frame rate where neither a list nor a file of poses says one.
     """
 
-    def __init__(self, lists: Lists, poses: PoseFolder, place: Path, fps: float | None) -> None:
-        self.lists, self.poses, self.place, self.fps = lists, poses, place, fps
+    def __init__(self, lists: Lists, poses: PoseFolder, fps: float | None) -> None:
+        self.lists, self.poses, self.fps = lists, poses, fps
 
     def sources(self) -> dict[str, Path]:
         """The files of the lists."""
@@ -104,8 +121,9 @@ class CorpusReader:
         for listed in self.lists.listed(split):
             found = self._find(listed, split)
             file, recording = found if found else (None, listed.recordings[0])
-            load = partial(load_clip, listed, file, recording, listed.fps or self.fps, self.place)
-            state = "" if file is None else f"{file.state()} {recording}"
+            fps = listed.fps or self.fps
+            load = partial(load_clip, listed, file, recording, fps)
+            state = "" if file is None else f"{_state(file)} {recording} {fps}"
             yield Entry(listed.id, listed.text, listed.gloss, load, listed.signer, recording.name, state)
 
     def _find(self, listed: Listed, split: str) -> tuple[PoseFile, Recording] | None:
@@ -116,15 +134,24 @@ class CorpusReader:
         return None
 
 
-def load_clip(listed: Listed, file: PoseFile | None, recording: Recording, fps: float | None, place: Path) -> Clip:
+def _state(file: PoseFile) -> str:
+    """Of a file that may have gone since it was found, which reading it will tell."""
+    try:
+        return file.state()
+    except ClipError:
+        return "gone"
+
+
+def load_clip(listed: Listed, file: PoseFile | None, recording: Recording, fps: float | None) -> Clip:
     """Read a listed clip's frames.
 
     Raises:
         ClipError: there is no file, or it is unusable.
     """
     if file is None:
-        why = listed.missing or f"there is no pose file {recording.name}.* in {place}"
-        raise ClipError(f"clip {listed.id}: {why}")
+        names = dict.fromkeys(one.name.rpartition("/")[2] for one in listed.recordings)
+        there = " or ".join(f"{name}.*" for name in names)
+        raise ClipError(f"clip {listed.id}: {listed.missing or f'there is no pose file {there}'}")
     try:
         poses = file.read().cut(recording, fps)
     except ClipError as error:

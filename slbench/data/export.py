@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from slbench.data.clip import Clip
 from slbench.data.extractor import Extractor, write_extractor
 from slbench.data.store import SCHEMA as STORED
-from slbench.data.store import ClipRow, Clips
+from slbench.data.store import ClipRow, Clips, content_digest
 from slbench.errors import ClipError, MissingExtraError, OutputError
-from slbench.files import atomic_path, ids_digest, remove_leftovers, write_text
+from slbench.files import atomic_path, remove_leftovers, write_text
 from slbench.version import __version__
 
 Form = Literal["parquet", "pose"]
@@ -109,7 +109,7 @@ class _Counted:
 
 def _content(split: Clips) -> str:
     rows = (split[index] for index in range(len(split)))
-    return ids_digest(f"{row.id} {row.sha256}" for row in rows)
+    return content_digest((row.id, row.sha256) for row in rows)
 
 
 def _write_parquet(name: str, split: Clips, folder: Path, pose_source: str, counted: _Counted) -> Exported:

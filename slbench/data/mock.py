@@ -73,7 +73,7 @@ class MockSplit(Sequence[ClipRow]):
             readable=self.clips,
             frames=sum(row.frames for row in self._rows),
             ids_sha256=ids_digest(row.id for row in self._rows),
-            references_sha256=references_digest(self._rows),
+            references_sha256=references_digest(self._rows, GLOSSES),
             content_sha256=digest,
             data_digest=digest,
         )

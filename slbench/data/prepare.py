@@ -64,7 +64,7 @@ def prepare(card: DatasetCard, splits: Sequence[str] = ()) -> Store:
         reader: Reader = reader_class()
     sources = source_digests(card, reader)
     made_from = _made_from(card, reader, sources)
-    with writing(card) as folder:
+    with writing(card, wait=True) as folder:
         missing = [split for split in splits or card.splits if not is_made_from(folder / split, made_from)]
         if missing:
             _remove_outdated(card, folder, made_from)
@@ -74,10 +74,15 @@ def prepare(card: DatasetCard, splits: Sequence[str] = ()) -> Store:
 
 def _prepared_before(card: DatasetCard, splits: Sequence[str]) -> Store:
     store = Store(folder_of(card))
+    if any(store.folder.glob(".*.old")):
+        with writing(card, wait=True):  # which puts back what a killed process was about to replace
+            pass
     missing = [split for split in splits if split not in store.splits()]
     if missing:
+        begun = any(store.folder.glob(".*.work"))
+        how = "was interrupted, and goes on with the same" if begun else "do it once with"
         raise DataError(
-            f"{card.name}: {', '.join(missing)} is not prepared; do it once with: "
+            f"{card.name}: {', '.join(missing)} is not prepared; {how}: "
             f"slbench data prepare {card.name} --source FOLDER (`slbench show {card.name}` says how to get the corpus)"
         )
     return store

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from slbench.data.clip import Clip
 from slbench.data.readers import Entry
-from slbench.data.store import SCHEMA, SCHEMA_VERSION, clip_digest
+from slbench.data.store import SCHEMA, SCHEMA_VERSION, ClipRow, StoredRows, clip_digest, open_shards
 from slbench.errors import ClipError
 from slbench.files import atomic_path, text_digest
 
@@ -51,12 +51,24 @@ def plan_digest(shards: Sequence[Shard]) -> str:
 
 
 def is_whole(shard: Shard) -> bool:
-    """Whether the shard is there, to its last row."""
+    """Whether the shard is there, every clip of it as it was when it was read.
+
+    Where a file was there and could not be read, that may have had a reason that is gone, so it is read again.
+    """
     try:
-        with pa.memory_map(str(shard.path)) as file:
-            return bool(pa.ipc.open_stream(file).read_all().num_rows == len(shard.entries))
-    except (OSError, pa.ArrowException):
+        rows = StoredRows(open_shards([shard.path]))
+        return len(rows) == len(shard.entries) and all(
+            _stands(entry, rows, index) for index, entry in enumerate(shard.entries)
+        )
+    except (OSError, ValueError, pa.ArrowException):
         return False
+
+
+def _stands(entry: Entry, rows: StoredRows, index: int) -> bool:
+    row: ClipRow = rows[index]
+    if row.error is not None:
+        return not entry.state
+    return row.sha256 == clip_digest(rows.clip(index))
 
 
 Read = tuple[Entry, Clip | str]

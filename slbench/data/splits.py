@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from slbench.cards import DatasetCard
 from slbench.data.building import Report, build
@@ -20,18 +20,38 @@ from slbench.version import __version__
 
 
 @contextmanager
-def writing(card: DatasetCard) -> Iterator[Path]:
-    """Hold the corpus's folder against other processes; raises OutputError where it cannot be written."""
+def writing(card: DatasetCard, wait: bool) -> Iterator[Path]:
+    """Hold the corpus's folder against other processes.
+
+    Args:
+        wait: for another process to end; otherwise it is an error.
+
+    Raises:
+        OutputError: the folder cannot be written, or is held.
+    """
     folder = folder_of(card)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f".{folder.name}.lock")):
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=-1 if wait else 0):
+            _recover(folder)
             yield folder
+    except Timeout as error:
+        raise OutputError(f"{folder}: another process prepares {card.name} just now; wait for it to end") from error
     except (OSError, OutputError) as error:
         why = f"{folder}: cannot be written ({error.strerror or error})" if isinstance(error, OSError) else error
         raise OutputError(
             f"{why}; what is prepared stays; make room and call again, or set SLBENCH_HOME to a folder with room"
         ) from error
+
+
+def _recover(folder: Path) -> None:
+    """Put a split back that a process was about to replace when it was killed, and clear away what it left."""
+    for old in folder.glob(".*.old"):
+        place = folder / old.name.removeprefix(".").removesuffix(".old")
+        if place.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(place)
 
 
 def entries_of(card: DatasetCard, reader: Reader, split: str) -> list[Entry]:
@@ -78,9 +98,13 @@ def work_folder(folder: Path, split: str) -> Path:
 
 
 def is_built(made: Made, shards: Sequence[Shard], folder: Path) -> bool:
-    """Whether the split is there as it would be built, to the last row."""
+    """Whether the split is there as it would be built, to the last number."""
     place = folder / made.split
     if not is_made_from(place, made.made_from):
+        return False
+    try:
+        len(Split(place))
+    except DataError:
         return False
     return all(is_whole(Shard(place / shard.path.name, shard.entries)) for shard in shards)
 
@@ -104,12 +128,9 @@ def build_split(made: Made, shards: Sequence[Shard], folder: Path, jobs: int, re
         shards: in `work_folder`.
     """
     place, work, old = folder / made.split, work_folder(folder, made.split), folder / f".{made.split}.old"
-    if old.exists() and not place.exists():  # killed between the two renames below
-        old.rename(place)
     build(shards, place, jobs, report)
     describe(shards)
     write_text(work / MANIFEST, _manifest(made, Split(work)).text())
-    shutil.rmtree(old, ignore_errors=True)
     if place.exists():
         place.rename(old)
     work.rename(place)
@@ -118,7 +139,7 @@ def build_split(made: Made, shards: Sequence[Shard], folder: Path, jobs: int, re
 
 
 def _manifest(made: Made, rows: Split) -> Manifest:
-    content = content_digest(f"{row.id} {row.sha256}" for row in rows)
+    content = content_digest((row.id, row.sha256) for row in rows)
     return Manifest(
         dataset=made.card.name,
         split=made.split,
@@ -133,7 +154,7 @@ def _manifest(made: Made, rows: Split) -> Manifest:
         readable=sum(row.error is None for row in rows),
         frames=sum(row.frames for row in rows),
         ids_sha256=ids_digest(row.id for row in rows),
-        references_sha256=references_digest(rows),
+        references_sha256=references_digest(rows, made.vocabulary),
         content_sha256=content,
         data_digest=made.data_digest or content,
     )

@@ -48,13 +48,21 @@ class CorpusStatus:
 def status_of(card: DatasetCard) -> CorpusStatus:
     """Look at a corpus's store; nothing but manifests is read."""
     folder = folder_of(card)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = sum(map(_size, folder.rglob("*")))
     store = Store(folder)
     try:
         splits = tuple(store.split(name).manifest for name in card.splits if name in store.splits())
     except DataError as error:
         return CorpusStatus(card, "damaged", (), size, str(error))
     return CorpusStatus(card, _state(card, splits, folder), splits, size)
+
+
+def _size(path: Path) -> int:
+    """Of a file; a preparation that goes on meanwhile may have taken it away."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
 
 
 def _state(card: DatasetCard, splits: tuple[Manifest, ...], folder: Path) -> State:

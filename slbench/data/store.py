@@ -18,10 +18,11 @@ import platformdirs
 import pyarrow as pa
 from pydantic import ValidationError
 
+from slbench import catalog
 from slbench.cards import DatasetCard, Frozen
 from slbench.data.clip import POINTS, Clip
 from slbench.errors import ClipError, DataError
-from slbench.files import text_digest
+from slbench.files import ids_digest, text_digest
 
 SCHEMA_VERSION: Literal[2] = 2
 MANIFEST = "manifest.json"
@@ -46,12 +47,14 @@ def home() -> Path:
 def folder_of(card: DatasetCard) -> Path:
     """Where the card's store is, or would be. Cards of the same name from elsewhere get a folder of their own.
 
-    A corpus that takes hours is not prepared again because its card has another note, so there only what
+    A corpus that takes hours is not prepared again because its card in the catalog has another note, so there only what
     decides the clips counts.
     """
-    decides = [card.reader, card.subset] if card.needs_source else card.digest()
-    digest = text_digest(json.dumps(decides)) if card.needs_source else card.digest()
-    return home() / "stores" / f"{card.name}-{digest[:12]}"
+    if not card.needs_source:
+        return home() / "stores" / f"{card.name}-{card.digest()[:12]}"
+    own = card.name in catalog.names(DatasetCard) and catalog.get(card.name, DatasetCard).path == card.path
+    decides = [card.reader, card.subset] if own else [card.reader, card.subset, str(card.path.absolute())]
+    return home() / "stores" / f"{card.name}-{text_digest(json.dumps(decides))[:12]}"
 
 
 def clip_digest(clip: Clip) -> str:
@@ -63,15 +66,19 @@ def clip_digest(clip: Clip) -> str:
     return digest.hexdigest()
 
 
-def content_digest(digests: Iterable[str]) -> str:
-    """sha256 over the digests of a split's clips, one a line, in any order."""
-    return text_digest("".join(f"{digest}\n" for digest in sorted(digests)))
+def content_digest(clips: Iterable[tuple[str, str]]) -> str:
+    """sha256 over id and digest of all clips of a split, in any order."""
+    return ids_digest(f"{clip_id} {digest}" for clip_id, digest in clips)
 
 
-def references_digest(rows: "Iterable[ClipRow]") -> str:
-    """sha256 over id, text and gloss of all clips of a split: what answers are compared with, whatever the poses."""
-    lines = sorted(json.dumps([row.id, row.text, row.gloss], ensure_ascii=False) for row in rows)
-    return text_digest("".join(f"{line}\n" for line in lines))
+def references_digest(rows: "Iterable[ClipRow]", vocabulary: Sequence[str] = ()) -> str:
+    """sha256 over id, text and gloss of all clips of a split: what answers are compared with, whatever the poses.
+
+    Args:
+        vocabulary: what they are chosen from, where that is in the corpus.
+    """
+    lines = [json.dumps([row.id, row.text, row.gloss], ensure_ascii=False) for row in rows]
+    return ids_digest([*lines, *(json.dumps(gloss, ensure_ascii=False) for gloss in vocabulary)])
 
 
 class Manifest(Frozen):
@@ -133,6 +140,8 @@ class ClipRow:
     """See `clip_digest`; empty where it could not be read."""
 
 
+MEND = "`slbench data prepare` with its --source mends it; a corpus without --source is made again without this folder"
+"""What to do about a damaged store."""
 _COLUMNS = ("id", "text", "gloss", "frames", "error", "signer", "source", "people", "sha256")
 
 
@@ -155,73 +164,93 @@ class SplitClips(Clips, Protocol):
         """What they were made from."""
 
 
+def open_shards(files: Sequence[Path]) -> pa.Table:
+    """The rows of shards, mapped as `datasets` maps them, whose import would take longer than all else here.
+
+    Raises:
+        OSError, pa.ArrowException: one is absent or cut off.
+    """
+    return pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(file))).read_all() for file in files])
+
+
+class StoredRows(Sequence[ClipRow]):
+    """Rows of shards; frames are read when they are asked for, and nothing is copied."""
+
+    def __init__(self, table: pa.Table) -> None:
+        columns = [table.column(name).to_pylist() for name in _COLUMNS]
+        self.rows = [ClipRow(*row) for row in zip(*columns, strict=True)]
+        self.arrays = {name: _Column(table.column(name)) for name in ("keypoints", "scores", "fps")}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows[index]
+
+    def clip(self, index: int) -> Clip:
+        """One clip that could be read; raises ValueError where its numbers are not as many as its frames want."""
+        row = self.rows[index]
+        keypoints = self.arrays["keypoints"].list(index).reshape(row.frames, POINTS, 2)
+        scores = self.arrays["scores"].list(index).reshape(row.frames, POINTS)
+        return Clip(row.id, keypoints, scores, self.arrays["fps"].number(index), row.text, row.gloss, row.people)
+
+
 class Split(Sequence[ClipRow]):
     """One split of a prepared corpus, in the order of its reader; frames are read on demand.
+
+    Attributes:
+        checked: whether each clip is compared with its digest when it is read, which takes as long as reading it.
 
     Raises:
         DataError: on use, if the folder is not a whole split.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, checked: bool = False) -> None:
+        self.folder, self.checked = folder, checked
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the folder goes to a loader worker, which maps the files itself."""
-        return {"folder": self.folder}
+        return {"folder": self.folder, "checked": self.checked}
 
     @cached_property
     def manifest(self) -> Manifest:
         """What it was made from."""
         try:
             return Manifest.model_validate_json((self.folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError, ValidationError) as error:
-            raise self._damaged(error) from error
+        except (OSError, ValueError) as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            raise DataError(f"{self.folder}: {MANIFEST}: is damaged ({why}); {MEND}") from error
 
     @cached_property
-    def _table(self) -> pa.Table:
-        """The rows of all shards, mapped as `datasets` maps them, whose import would take longer than all else here."""
+    def _stored(self) -> StoredRows:
         try:
             state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
-            files = [self.folder / file["filename"] for file in state["_data_files"]]
-            return pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(file))).read_all() for file in files])
+            return StoredRows(open_shards([self.folder / file["filename"] for file in state["_data_files"]]))
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: Exception) -> DataError:
-        return DataError(
-            f"{self.folder}: the prepared corpus is damaged ({error}); delete this folder and prepare it again: "
-            "a run does so by itself, or `slbench data prepare` with --source for a corpus that needs it"
-        )
-
-    @cached_property
-    def _rows(self) -> list[ClipRow]:
-        columns = [self._table.column(name).to_pylist() for name in _COLUMNS]
-        return [ClipRow(*row) for row in zip(*columns, strict=True)]
-
-    @cached_property
-    def _arrays(self) -> "dict[str, _Column]":
-        return {name: _Column(self._table.column(name)) for name in ("keypoints", "scores", "fps")}
+            raise DataError(f"{self.folder}: the prepared corpus is damaged ({error}); {MEND}") from error
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._stored)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._rows[index]
+        return self._stored[index]
 
     def clip(self, index: int) -> Clip:
         """Read one clip from the mapped file; nothing is copied.
 
         Raises:
-            ClipError: it could not be read when the corpus was prepared, or its arrays are unusable.
+            ClipError: it could not be read when the corpus was prepared, or it is damaged since.
         """
-        row = self._rows[index]
+        row = self._stored[index]
         if row.error is not None:
             raise ClipError(row.error)
-        keypoints = self._arrays["keypoints"].list(index).reshape(row.frames, POINTS, 2)
-        scores = self._arrays["scores"].list(index).reshape(row.frames, POINTS)
-        fps = self._arrays["fps"].number(index)
-        clip = Clip(row.id, keypoints, scores, fps, row.text, row.gloss, row.people)
+        try:
+            clip = self._stored.clip(index)
+        except ValueError as error:
+            raise ClipError(f"clip {row.id}: the prepared corpus is damaged ({error}); {MEND}") from error
         clip.check()
+        if self.checked and clip_digest(clip) != row.sha256:
+            raise ClipError(f"clip {row.id}: is not as it was when it was prepared; {MEND}")
         return clip
 
 
@@ -282,9 +311,9 @@ class Store:
 
     folder: Path
 
-    def split(self, name: str) -> Split:
-        """A split; its frames stay on disk until they are asked for."""
-        return Split(self.folder / name)
+    def split(self, name: str, checked: bool = False) -> Split:
+        """A split; its frames stay on disk until they are asked for, and may be compared with their digests then."""
+        return Split(self.folder / name, checked)
 
     def splits(self) -> list[str]:
         """Splits that are there."""

@@ -11,10 +11,9 @@ import numpy as np
 
 from slbench.data.clip import POINTS, Clip
 from slbench.data.poses.facts import HANDS, HUGE, PARTS, TINY, Facts, measure
-from slbench.data.store import ClipRow, Clips
+from slbench.data.store import ClipRow, Clips, content_digest
 from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError
-from slbench.files import ids_digest
 
 LENGTHS = (1, 16, 32, 64, 128, 256, 512, 1024, 2048)
 """Fewest frames of a clip in each bin of the histogram."""
@@ -223,7 +222,7 @@ class _Tally:
         self.highest = max(self.highest, facts.largest)
 
     def finished(self, split: Clips, expected: str | None, videos: VideoReport | None) -> Report:
-        content = ids_digest(f"{split[index].id} {digest}" for index, digest in enumerate(self.digests))
+        content = content_digest((split[index].id, digest) for index, digest in enumerate(self.digests))
         flagged = ("changed", "not_finite", "tiny", "huge", "no_hands", "several_people", "frozen")
         return Report(
             clips=len(split),

@@ -11,6 +11,7 @@ import torch
 
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
+from slbench.data.listing import check_listing
 from slbench.data.mock import CLIPS, MockSplit
 from slbench.data.prepare import prepare, reader_reference
 from slbench.data.store import SplitClips
@@ -77,7 +78,7 @@ class Run:
 
     def _prepared(self) -> SplitClips:
         """The task's clips."""
-        return prepare(self.dataset, [self.request.split]).split(self.request.split)
+        return prepare(self.dataset, [self.request.split]).split(self.request.split, checked=True)
 
     def _made_up(self) -> SplitClips:
         """Clips of the task's shape; the corpus and its reader are not touched."""
@@ -112,6 +113,7 @@ class Run:
             "seed": request.seed,
             "batch_size": None if request.precision == "float32" else request.batch_size,
             **({"mock": "made-up clips"} if request.mock else {}),
+            **({"vocabulary": self.asked.digest()} if self.asked.glosses != self.task.glosses else {}),
         }
 
     @cached_property
@@ -250,13 +252,21 @@ class Run:
             mock=request.mock,
         )
 
+    def _is_published(self) -> bool:
+        """Whether the clips are a version of the split that the dataset card knows, as it stands today."""
+        if self.request.mock or not self.dataset.needs_source:
+            return True
+        ids = [self.split[index].id for index in range(len(self.split))]
+        listed = self.split.manifest.listing is not None
+        return listed and check_listing(self.dataset, self.request.split, ids) is not None
+
     def _barred(self, failed: int) -> tuple[str, ...]:
         reasons = []
         if self.request.mock:
             reasons.append(f"--mock: made-up clips{', untrained weights' if self.weights == UNTRAINED else ''}")
         if len(self.wanted) < len(self.split):
             reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
-        if self.split.manifest.listing is None:
+        if not self._is_published():
             reasons.append(f"the clips are no published version of {self.dataset.name}'s {self.request.split}")
         if self.request.split == "train":
             reasons.append("--split train: models learn from it")

@@ -27,7 +27,7 @@ def status_table(statuses: Sequence[CorpusStatus]) -> Table:
 
 def _clips(status: CorpusStatus) -> str:
     if not status.splits:
-        return f"{status.clips:,}"
+        return f"0 of {status.clips:,}" if status.state == "partial" else f"{status.clips:,}"
     return f"{status.readable:,} of {status.clips:,}" if status.readable < status.clips else f"{status.clips:,}"
 
 
@@ -38,6 +38,8 @@ def _size(status: CorpusStatus) -> str:
 def _poses(status: CorpusStatus) -> str:
     if status.problem:
         return status.problem
+    if status.state == "partial" and not status.splits:
+        return "(interrupted; the same prepare goes on)"
     if status.splits:
         return "; ".join(status.pose_sources)
     return "" if status.card.needs_source else "(made by the first run)"
@@ -65,6 +67,7 @@ def prepared_table(name: str, splits: Sequence[Prepared]) -> Table:
             continue
         data = prepared.clips.manifest
         unread = f"{data.clips - data.readable:,}" if data.readable < data.clips else "0"
-        listing = f"{data.layout}, {data.listing or 'no published version'}"
+        kept = " (kept; its list is not in this source)" if prepared.wanted else ""
+        listing = f"{data.layout}, {data.listing or 'no published version'}{kept}"
         table.add_row(prepared.split, f"{data.clips:,}", unread, f"{data.frames:,}", listing, data.pose_source)
     return table

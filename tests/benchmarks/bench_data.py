@@ -20,7 +20,7 @@ import pytest
 from slbench.cards import DatasetCard
 from slbench.data.building import usable_cores
 from slbench.data.corpus import Source
-from slbench.data.ingest import ingest
+from slbench.data.ingest import Choices, ingest
 from slbench.data.store import Split
 from slbench.modeling.uni_sign.poses import PARTS, part_inputs
 
@@ -114,7 +114,7 @@ def corpus(tmp_path_factory) -> Path:
 
 
 def prepared(folder: Path, clips: int, jobs: int | None = None) -> Split:
-    (made,) = ingest(card_of(clips), Source(folder), jobs or usable_cores(), any_version=True)
+    (made,) = ingest(card_of(clips), Source(folder), jobs or usable_cores(), Choices(any_version=True))
     assert made.clips is not None
     assert len(made.clips) == clips
     assert not made.before
@@ -190,8 +190,8 @@ import re, resource, sys
 from pathlib import Path
 from slbench.cards import DatasetCard
 from slbench.data.corpus import Source
-from slbench.data.ingest import ingest
-ingest(DatasetCard.model_validate_json(sys.argv[1]), Source(Path(sys.argv[2])), any_version=True)
+from slbench.data.ingest import Choices, ingest
+ingest(DatasetCard.model_validate_json(sys.argv[1]), Source(Path(sys.argv[2])), choices=Choices(any_version=True))
 status = Path("/proc/self/status")  # where it is there: the peak of this program alone; the other is its parent's, too
 if status.is_file():
     print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) / 1024)

@@ -178,7 +178,7 @@ def test_a_truncated_shard_is_noticed_and_made_again(tmp_path: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:-2000])
     made = Made(_card(), "train", "origin", "", None, "tests", {}, (), None)
     assert not is_built(made, shards_of(entries(), work_folder(tmp_path, "train"), "code"), tmp_path)
-    with pytest.raises(DataError, match="is damaged.*prepare it again"):
+    with pytest.raises(DataError, match="is damaged.*mends it"):
         Split(split.folder).clip(4)
     assert built(tmp_path, entries()).clip(4).frames == 7
 

@@ -14,11 +14,13 @@ import pytest
 from fakes import GLOSSES, FakeCorpus, made_up_clip
 from told import COUNTS, ToldCorpus
 
+from slbench.cards import DatasetCard, read_card
 from slbench.data.corpus import UNSTATED, Source
 from slbench.data.extractor import Extractor, write_extractor
 from slbench.data.ingest import ingest
 from slbench.data.listing import OWNERS
 from slbench.data.status import status_of
+from slbench.data.store import folder_of
 from slbench.errors import ClipError, DataError
 
 
@@ -125,7 +127,8 @@ def test_who_made_the_poses(told: ToldCorpus) -> None:
     write_extractor(told.poses, Extractor(name="rtmlib Wholebody balanced", version="1.2", weights={"pose": "ab" * 32}))
     label = "rtmlib Wholebody balanced 1.2 (pose abababab)"
     assert told.ingest()["dev"].manifest.pose_source == label
-    assert told.ingest(pose_source="mine")["dev"].manifest.pose_source == "mine"
+    with pytest.raises(DataError, match="--pose-source 'mine': the extractor.json of .* says 'rtmlib"):
+        told.ingest(pose_source="mine")
     (told.poses / "extractor.json").write_text("{")
     with pytest.raises(DataError, match=r"extractor.json.*--pose-source"):
         told.ingest()
@@ -178,11 +181,9 @@ def test_nothing_where_it_should_be(told: ToldCorpus, tmp_path: Path) -> None:
     (tmp_path / "bare" / "list.json").write_text("[]")
     with zipfile.ZipFile(tmp_path / "bare" / "rgb.zip", "w") as archive:
         archive.writestr("test/1.png", b"")
-    with pytest.raises(
-        DataError, match=r"no such folder, and no .zip in .*bare with pose files; name the poses of made"
-    ):
+    with pytest.raises(DataError, match=r"not there, and no .zip in .*bare with pose files; name the poses of made"):
         ingest(told.card, Source(tmp_path / "bare"))
-    with pytest.raises(DataError, match=r"nowhere: there is no such folder; name the poses"):
+    with pytest.raises(DataError, match=r"nowhere: not there; name the poses"):
         told.ingest(poses=tmp_path / "nowhere")
     with pytest.raises(DataError, match="of the 24 clips of made-up not one has a pose file"):
         told.ingest(poses=tmp_path / "empty")
@@ -224,3 +225,103 @@ def test_killed_in_another_process(told: ToldCorpus) -> None:
     assert status_of(told.card).state == "partial"
     told.ingest()
     assert status_of(told.card).state == "prepared"
+
+
+def test_prepared_clips_are_not_lost_by_a_smaller_source(told: ToldCorpus, tmp_path: Path) -> None:
+    told.ingest(pose_source="mine")
+    (tmp_path / "few").mkdir()
+    shutil.copy(told.poses / "test" / "test-00.pkl", tmp_path / "few")
+    with pytest.raises(DataError, match="train: 8 clips are prepared, and this source has 0 of them.*--replace"):
+        told.ingest(poses=tmp_path / "few", pose_source="mine")
+    with pytest.raises(DataError, match="was prepared with poses by mine; say so again with --pose-source"):
+        told.ingest()
+    assert status_of(told.card).readable == 24
+    assert told.ingest(poses=tmp_path / "few", replace=True)["test"].manifest.readable == 1
+
+
+def test_splits_of_two_sources_are_not_mixed(told: ToldCorpus) -> None:
+    told.ingest()
+    for split in ("train", "dev"):
+        (told.root / f"labels-3.{split}").unlink()
+    kept = [prepared.split for prepared in told.again() if prepared.clips is not None and prepared.wanted]
+    assert kept == ["train", "dev"]
+    with pytest.raises(DataError, match="is prepared from uni-sign lists with poses by not stated, and its list is"):
+        told.ingest(pose_source="other")
+    told.write_labels("test", ["train-00", *(f"test-{number:02}" for number in range(11))])
+    with pytest.raises(DataError, match="ids occur more than once.*train-00"):
+        told.ingest()
+
+
+def test_another_frame_rate_on_the_card_is_another_clip(told: ToldCorpus) -> None:
+    assert told.ingest()["dev"].clip(0).fps == 25.0
+    told.write_card(fps=50.0)
+    assert told.ingest()["dev"].clip(0).fps == 50.0
+
+
+def test_a_vocabulary_that_is_not_whole(told: ToldCorpus) -> None:
+    told.write_card(subset=4)
+    for split in COUNTS:
+        (told.root / f"labels-3.{split}").rename(told.root / f"labels-4.{split}")
+    with pytest.raises(DataError, match="the lists have 3 glosses of 4.*--any-version"):
+        told.ingest()
+    assert told.ingest(any_version=True)
+
+
+def test_what_could_not_be_read_is_tried_again(told: ToldCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.read_bytes
+    with monkeypatch.context() as patch:
+
+        def flaky(path: Path) -> bytes:
+            if path.name == "dev-02.pkl":
+                raise OSError(5, "Input/output error")
+            return real(path)
+
+        patch.setattr(Path, "read_bytes", flaky)
+        assert "Input/output error" in told.ingest()["dev"][2].error
+    assert told.ingest()["dev"][2].error is None
+
+
+def test_a_flipped_byte_is_found_and_mended(told: ToldCorpus, tmp_path: Path) -> None:
+    split = told.ingest()["test"]
+    keypoints = split.clip(4).keypoints.copy()
+    (shard,) = split.folder.glob("*.arrow")
+    data = bytearray(shard.read_bytes())
+    place = data.index(keypoints.tobytes())
+    data[place + 2] ^= 1
+    shard.write_bytes(bytes(data))
+    record = told.run(tmp_path / "out").execute()
+    assert list(record.failed) == ["test-04"]
+    assert "not as it was when it was prepared; `slbench data prepare`" in record.failed["test-04"]
+    assert record.barred
+    again = {prepared.split: prepared for prepared in told.again()}
+    assert [again[name].before for name in COUNTS] == [True, True, False]
+    np.testing.assert_array_equal(again["test"].clips.clip(4).keypoints, keypoints)
+    assert told.run(tmp_path / "out").execute().failed == {}
+
+
+def test_killed_while_it_was_replaced(told: ToldCorpus, tmp_path: Path) -> None:
+    split = told.ingest()["test"]
+    split.folder.rename(split.folder.with_name(".test.old"))
+    assert told.run(tmp_path / "out").execute().failed == {}
+    (split.folder.parent / ".test.work").mkdir()
+    assert all(prepared.before for prepared in told.again())
+    assert status_of(told.card).state == "prepared"
+
+
+def test_a_card_of_ones_own_does_not_vouch_for_the_catalogs(told: ToldCorpus, tmp_path: Path) -> None:
+    theirs = told.ingest()["test"].folder
+    told.fake.dataset_path.rename(told.fake.dataset_path.with_name("elsewhere.toml"))
+    elsewhere = read_card(told.fake.dataset_path.with_name("elsewhere.toml"), DatasetCard)
+    assert folder_of(elsewhere) != theirs.parent
+
+
+def test_a_corrected_card_bars_what_was_prepared_before(told: ToldCorpus, tmp_path: Path) -> None:
+    told.ingest()
+    told.write_card(splits=COUNTS | {"test": 13})
+    assert "no published version" in told.run(tmp_path / "out").execute().barred[0]
+
+
+def test_a_file_that_goes_while_it_is_prepared(told: ToldCorpus) -> None:
+    (told.poses / "test" / "test-05.pkl").unlink()
+    (told.poses / "test" / "test-05.pkl").symlink_to(told.root / "nowhere.pkl")
+    assert "test-05.pkl" in told.ingest()["test"][5].error
