@@ -30,6 +30,11 @@ def check_listing(card: DatasetCard, split: str, ids: Collection[str], exact: bo
     return found
 
 
+def source_of_count(card: DatasetCard, split: str, count: int) -> str | None:
+    """Who counts so many clips in a split, where nothing but their number is known; None: nobody."""
+    return next((source for source, known, _ in _known(card, split) if known == count), None)
+
+
 def unknown_listing(card: DatasetCard, split: str, ids: Collection[str]) -> str:
     """What to say of a list that is nobody's."""
     known = "; ".join(f"{count:,} clips in {source}" for source, count, _ in _known(card, split)) or "no clips"

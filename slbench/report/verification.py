@@ -30,14 +30,19 @@ Line = tuple[str, str, str]
 def _counts(data: Manifest, report: Report) -> Iterator[Line]:
     listing = f"{data.layout or 'found by slbench'}: {data.listing or 'no published version of the corpus'}"
     yield "listed", f"{report.clips:,}", listing
-    yield "readable", f"{report.readable:,}", f"{report.frames:,} frames, poses by {data.pose_source}"
+    yield "readable", f"{report.readable:,}", f"{report.frames:,} frames; poses: {data.pose_source}"
     for reason in report.errors:
         yield "cannot be read", f"{len(reason.ids):,}", _reason(reason)
-    same = {True: "as when it was prepared", False: "NOT as when it was prepared", None: "nothing to compare with"}
+    same = {
+        True: "as when it was prepared",
+        False: "NOT as when it was prepared; the same `slbench data prepare` mends it",
+        None: "nothing to compare with",
+    }
     yield "content", f"{len(report.changed):,} changed", f"{same[report.content_matches]}{_which(report.changed)}"
 
 
 def _oddities(report: Report) -> Iterator[Line]:
+    """What stands out, where anything does."""
     for finding, ids in (
         ("NaN or infinite", report.not_finite),
         ("signer tiny: wrong scale?", report.tiny),
@@ -47,13 +52,13 @@ def _oddities(report: Report) -> Iterator[Line]:
         ("most frames repeat the one before", report.frozen),
         ("same poses as another clip", tuple(one for group in report.duplicates for one in group)),
     ):
-        yield finding, f"{len(ids):,}", some(ids, SHOWN)
-    frames = f"{report.empty_frames:,} show nothing, {report.repeated_frames:,} repeat the one before"
-    yield "frames", "", frames
-    yield "points", "", f"{report.outside:.2%} of those that are seen lie outside the image"
-    above = f"{report.scores_above_one:.2%} above 1, highest {report.highest_score:.2f}"
-    means = ", ".join(f"{part.part} {part.mean:.2f} ({part.seen:.0%} above 0.3)" for part in report.scores)
-    yield "scores", "", f"mean {means}; {above}"
+        if ids:
+            yield finding, f"{len(ids):,}", some(ids, SHOWN)
+    yield "frames", "", f"{report.empty_frames:,} show nothing, {report.repeated_frames:,} repeat the one before"
+    yield "points seen", "", f"{report.outside:.2%} outside the image"
+    for part in report.scores:
+        yield f"scores of {part.part}", "", f"mean {part.mean:.2f}, {part.seen:.0%} above 0.3"
+    yield "scores above 1", "", f"{report.scores_above_one:.2%}, highest {report.highest_score:.2f}"
 
 
 def _videos(videos: VideoReport | None) -> Iterator[Line]:

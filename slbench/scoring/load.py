@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from slbench.cards import DatasetCard, TaskCard, TextUnit
+from slbench.data.listing import check_listing, source_of_count
 from slbench.errors import DataError
 from slbench.files import file_digest
 from slbench.metrics.protocols import Protocol
@@ -111,14 +112,14 @@ def is_readable(dataset: DatasetCard, split: str) -> bool:
     """Whether slbench has the references of a split itself: it finds the corpus, or a user has prepared it."""
     if dataset.reader is None or not dataset.needs_source:
         return dataset.reader is not None
-    from slbench.data.store import prepared_splits  # imports datasets and pyarrow
+    from slbench.data.store import prepared_splits  # imports pyarrow
 
     return split in prepared_splits(dataset)
 
 
 def corpus_references(task: TaskCard, dataset: DatasetCard, split: str) -> Table:
     """The references of a task's split, from the corpus itself."""
-    from slbench.data.prepare import prepare  # imports datasets and pyarrow
+    from slbench.data.prepare import prepare  # imports pyarrow
 
     clips = prepare(dataset, [split]).split(split)
     samples = tuple(Sample(row.id, task.target(row.text, row.gloss)) for row in clips)
@@ -150,6 +151,16 @@ def _doubts(loaded: Loaded) -> Iterator[str]:
         yield "no prediction is the first of its ranking; is one of them in another spelling?"
 
 
+def _is_published(loaded: Loaded) -> bool:
+    """Whether there are as many samples as in a published version of the split; of a prepared corpus, the very ones."""
+    dataset, split, ids = loaded.plan.dataset, loaded.plan.split, loaded.matched.ids
+    if dataset is None:
+        return len(ids) == loaded.plan.samples
+    if dataset.needs_source and is_readable(dataset, split) and loaded.request.references is None:
+        return check_listing(dataset, split, ids) is not None
+    return source_of_count(dataset, split, len(ids)) is not None
+
+
 def _tokens(loaded: Loaded, text: str) -> set[str]:
     return set(text if loaded.plan.family == "slt" and loaded.unit == "characters" else text.split())
 
@@ -157,7 +168,9 @@ def _tokens(loaded: Loaded, text: str) -> set[str]:
 def _size(planned: Plan, count: int) -> Iterator[str]:
     if planned.samples in (None, count):
         return
-    yield f"{planned.split} of {planned.title} has {planned.samples:,} samples; here are {count:,}"
+    source = source_of_count(planned.dataset, planned.split, count) if planned.dataset else None
+    like = f", as many as in {source}" if source else ""
+    yield f"{planned.split} of {planned.title} has {planned.samples:,} samples; here are {count:,}{like}"
     splits = planned.dataset.splits if planned.dataset else {}
     fitting = [split for split, samples in splits.items() if samples == count]
     if fitting:
@@ -185,7 +198,7 @@ def bars_of(loaded: Loaded) -> tuple[str, ...]:
         f"--allow-missing: {len(matched.extra)} samples are not in the references": matched.extra,
         f"{len(matched.silent)} samples have no line in the CTM": matched.silent,
         f"{failed} samples failed": failed,
-        f"{len(matched.answers):,} of {whole or 0:,} samples": whole not in (None, len(matched.answers)),
+        f"{len(matched.answers):,} of {whole or 0:,} samples": whole is not None and not _is_published(loaded),
         "the references are of --references, not the corpus's": dataset
         and loaded.request.references
         and is_readable(dataset, loaded.plan.split),
