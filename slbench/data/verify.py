@@ -137,7 +137,7 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether every clip can be read, is finite, is what it was when it was prepared, and is as long as its video."""
+        """Whether every clip can be read, is finite, is what it was when prepared, and is as long as its video."""
         faults = self.errors or self.changed or self.not_finite or (self.videos and self.videos.mismatches)
         return not faults and self.content_matches is not False
 
