@@ -41,7 +41,7 @@ def extract(
         str | None, typer.Option(metavar="I/N", help="Only the Ith of N parts, so that N machines share the work.")
     ] = None,
 ) -> None:
-    """Read the poses of one person from videos with rtmlib; what is there already is not done again."""
+    """Read the poses of one person from videos with rtmlib; what is there is done again where its video has changed."""
     from slbench.cli import console
 
     with console.status("loading"):
