@@ -163,6 +163,7 @@ def test_a_folder_of_videos_becomes_a_folder_of_poses(models: Models, folder: Pa
     assert extractor.weights == digests
     assert extractor.name == "rtmlib Wholebody own models"
     assert extractor.settings["pose input"] == "48x64"
+    assert "device" not in extractor.settings
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dev", "extractor.json", "train"]
 
 

@@ -290,6 +290,37 @@ def test_who_made_the_poses(layout, tmp_path) -> None:
     assert folder.extractor() == made
 
 
+def test_who_made_the_poses_is_said_above_them(tmp_path) -> None:
+    """The nearest counts."""
+    far, near = Extractor(name="far"), Extractor(name="near")
+    root = laid_out(tmp_path / "poses", ["train/deep/a.pkl", "dev/a.pkl"], zipped=False)
+    archive = laid_out(tmp_path / "poses" / "test" / "other", ["b.pkl"], zipped=True)
+    write_extractor(root, far)
+    write_extractor(root / "train", near)
+    told = {place: PoseFolder(root / place).extractor() for place in ("train/deep", "train", "dev", archive)}
+    assert told == {"train/deep": near, "train": near, "dev": far, archive: far}
+
+
+def test_only_files_that_are_named_are_somebodys(tmp_path, monkeypatch) -> None:
+    """A user's own archive beside released ones is not released by the authors."""
+    root = tmp_path / "corpus"
+    released = laid_out(root / "released", ["a.pkl"], zipped=True)
+    authors = Extractor(name="released by the authors", files=("released.zip", "lists/labels.json"))
+    write_extractor(root, authors)
+    (root / "lists").mkdir()
+    (root / "lists" / "labels.json").write_text("[]")
+    assert [PoseFolder(place).extractor() for place in (root, released)] == [authors] * 2
+    (root / "lists" / "notes.txt").write_text("no poses")
+    assert PoseFolder(root).extractor() == authors
+    own = laid_out(root / "own", ["b.pkl"], zipped=True)
+    assert [PoseFolder(place).extractor() for place in (own, released, root)] == [None, authors, None]
+    own.unlink()
+    loose = laid_out(root / "mine", ["c.pkl"], zipped=False)
+    assert [PoseFolder(place).extractor() for place in (loose, released, root)] == [None, authors, None]
+    monkeypatch.chdir(root)
+    assert PoseFolder(Path("released.zip")).extractor() == authors
+
+
 def test_tens_of_thousands_of_names_take_seconds(tmp_path) -> None:
     place = tmp_path / "poses.zip"
     with zipfile.ZipFile(place, "w") as file:

@@ -22,6 +22,10 @@ class NameIndex(Generic[Place]):
         """Number of files."""
         return sum(map(len, self._places.values()))
 
+    def __iter__(self) -> Iterator[Place]:
+        """The places of all files."""
+        return (place for places in self._places.values() for _, place in places)
+
     def add(self, name: str, place: Place) -> None:
         """Take a file; its name is what it is found by, with folders and without suffix."""
         self._places[name.rpartition("/")[2]].append((name, place))
