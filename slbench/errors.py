@@ -43,7 +43,12 @@ class MissingExtraError(SlbenchError):
     """Something needs a package that an optional extra installs."""
 
     def __init__(self, need: str, extra: str) -> None:
-        super().__init__(f'{need} needs the extra "{extra}": pip install "slbench[{extra}]"')
+        super().__init__(need, extra)  # what an error is made of again in another process
+
+    def __str__(self) -> str:
+        """What needs which extra, and how to install it."""
+        need, extra = self.args
+        return f'{need} needs the extra "{extra}": pip install "slbench[{extra}]"'
 
 
 class DataError(SlbenchError):

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,10 +35,16 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete what `atomic_path` left in a folder when it was killed; only for the one who may write there."""
+def remove_leftovers(folder: Path, names: Container[str] | None = None) -> None:
+    """Delete what `atomic_path` left in a folder when it was killed; only for the one who may write there.
+
+    Args:
+        folder: to clean, without those in it.
+        names: of the files that were to be written, where others may be writing the rest; None: all.
+    """
     for path in folder.glob(".*.tmp"):
-        if path.is_file():
+        name = path.name[1:].rpartition(".tmp")[0].rpartition(".")[0]
+        if path.is_file() and (names is None or name in names):
             path.unlink()
 
 

@@ -68,7 +68,7 @@ def prepare(
         typer.Option(help="Folder or .zip of pose files; else pose_format/, poses/ or .zip files in the source."),
     ] = None,
     pose_source: Annotated[
-        str | None, typer.Option(help="Who made the poses, where no extractor.json beside them says so.")
+        str | None, typer.Option(help="Who made the poses, where no extractor.json beside or above them says so.")
     ] = None,
     layout: Annotated[Layout | None, typer.Option(help="Whose lists, where there are several.")] = None,
     any_version: Annotated[

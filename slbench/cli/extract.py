@@ -1,7 +1,5 @@
 """`slbench extract`: videos to poses."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,8 +39,9 @@ def extract(
         str | None, typer.Option(metavar="I/N", help="Only the Ith of N parts, so that N machines share the work.")
     ] = None,
 ) -> None:
-    """Read the poses of one person from videos with rtmlib; what is there already is not done again."""
+    """Read the poses of one person from videos with rtmlib; what is there is done again where its video has changed."""
     from slbench.cli import console
+    from slbench.cli.progress import extracting_progress
 
     with console.status("loading"):
         from slbench.data.extract import Extraction, ExtractRequest
@@ -51,7 +50,7 @@ def extract(
         options = EstimatorOptions(mode.value, det, pose, device, batch_size)
         planned = Extraction(ExtractRequest(tuple(videos), out, options, shard))
     console.errors().print(f"poses by {planned.estimator.extractor.label()}", soft_wrap=True)
-    with console.stoppable("the same command continues"), _progress() as report:
+    with console.stoppable("the same command continues"), extracting_progress() as report:
         done = planned.execute(report)
     _tell(done)
     console.out().print(
@@ -68,24 +67,3 @@ def _tell(done: "extraction.Extracted") -> None:
         errors().print(f"no person in any frame: {name}", style="yellow", soft_wrap=True)
     for message in done.failed.values():
         errors().print(f"failed: {message}", style="red", soft_wrap=True)
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[extraction.Progress], None]]":
-    """A bar over the videos, with frames a second."""
-    import time
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from slbench.cli.console import errors
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    start = time.perf_counter()
-    with Progress(*columns, console=errors(), transient=True) as bar:
-        row = bar.add_task("videos", total=None)
-
-        def report(progress: "extraction.Progress") -> None:
-            speed = progress.frames / (time.perf_counter() - start)
-            bar.update(row, total=progress.total, completed=progress.done, description=f"videos, {speed:.0f} frames/s")
-
-        yield report

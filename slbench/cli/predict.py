@@ -1,8 +1,7 @@
 """`slbench predict`: one's own video to text."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +40,7 @@ def predict(
 ) -> None:
     """Say what a video of yours means: its poses are read with rtmlib and given to a model."""
     from slbench.cli import console
+    from slbench.cli.progress import reading_progress
 
     console.quiet_libraries()
     with console.status("loading"):
@@ -49,7 +49,7 @@ def predict(
 
         options = EstimatorOptions(mode.value, det, pose, "cpu" if device == "mps" else device)
         planned = OwnVideos(PredictRequest(tuple(videos), model, task, options, device, num_beams, seed, draw))
-    with console.stoppable("nothing is kept"), _progress(len(videos)) as report:
+    with console.stoppable("nothing is kept"), reading_progress(len(videos)) as report:
         predictions = planned.execute(report)
     _show(predictions, output_format)
     for line in planned.about_poses(predictions):
@@ -104,14 +104,3 @@ def _values(one: "OwnPrediction") -> dict[str, Any]:
         "poses": one.extractor.label() if one.extractor else None,
         "error": one.prediction.error,
     }
-
-
-@contextmanager
-def _progress(videos: int) -> "Iterator[Callable[[int], None]]":
-    from rich.progress import Progress
-
-    from slbench.cli.console import errors
-
-    with Progress(console=errors(), transient=True) as bar:
-        row = bar.add_task("reading poses", total=videos)
-        yield lambda done: bar.update(row, completed=done)

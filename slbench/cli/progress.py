@@ -1,5 +1,6 @@
 """Progress bars."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from rich.text import Text
 from slbench.cli.console import errors
 
 if TYPE_CHECKING:
+    from slbench.data import extract
     from slbench.data.building import Built
     from slbench.engine import evaluate
     from slbench.engine.events import Epoch, Event, Resumed
@@ -68,6 +70,29 @@ def preparing_progress() -> "Iterator[Callable[[str, Built], None]]":
             bar.update(rows[split], total=built.total, completed=built.done, description=said, refresh=True)
 
         yield report
+
+
+@contextmanager
+def extracting_progress() -> "Iterator[Callable[[extract.Progress], None]]":
+    """A bar over videos whose poses are read, with frames a second."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    start = time.perf_counter()
+    with Progress(*columns, console=errors(), transient=True) as bar:
+        row = bar.add_task("videos", total=None)
+
+        def report(progress: "extract.Progress") -> None:
+            speed = progress.frames / (time.perf_counter() - start)
+            bar.update(row, total=progress.total, completed=progress.done, description=f"videos, {speed:.0f} frames/s")
+
+        yield report
+
+
+@contextmanager
+def reading_progress(videos: int) -> Iterator[Callable[[int], None]]:
+    """A bar over a few videos whose poses are read."""
+    with Progress(console=errors(), transient=True) as bar:
+        row = bar.add_task("reading poses", total=videos)
+        yield lambda done: bar.update(row, completed=done)
 
 
 @contextmanager

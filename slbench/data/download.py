@@ -103,7 +103,8 @@ class _Download:
         files = tuple(self._finished(target, targets[target]) for target in sorted(targets))
         version = ", ".join(filter(None, (self.ledger.commits.get(hub.repository) for hub in self.card.hub)))
         digests = {piece.name: piece.digest for pieces in targets.values() for piece in pieces}
-        extractor = Extractor(name=name, version=version, settings=dict(sorted(digests.items())))
+        settings: dict[str, str | int | float | bool] = dict(sorted(digests.items()))
+        extractor = Extractor(name=name, version=version, settings=settings, files=tuple(sorted(targets)))
         write_extractor(self.folder, extractor)
         return Downloaded(files, self.fetched, extractor)
 

@@ -10,12 +10,11 @@ import numpy as np
 
 from slbench.data.clip import Array
 from slbench.data.poses import Poses
+from slbench.data.poses.facts import SEEN
 from slbench.data.video import Image, frames
 from slbench.errors import OutputError
 from slbench.files import atomic_path
 
-SEEN = 0.3
-"""Points that score less are not drawn; Uni-Sign does not look at them either."""
 FPS = 25.0
 """Of a drawing whose video does not say."""
 LINES = 16
@@ -68,7 +67,7 @@ def _drawn(video: Path, poses: Poses, caption: str) -> Iterator[Image]:
 
 
 def with_pose(image: Image, keypoints: Array, scores: Array) -> Image:
-    """A copy of the image with rtmlib's drawing of a skeleton.
+    """A copy of the image with rtmlib's drawing of a skeleton; points that score less than `SEEN` are left out.
 
     Args:
         image: (H, W, 3).

@@ -1,20 +1,25 @@
 """`slbench extract`: a folder of videos becomes a folder of poses, over many machines and interruptions."""
 
-import zipfile
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from slbench.data.estimator import Estimator
 from slbench.data.extractor import FILE, Extractor, read_extractor, write_extractor
 from slbench.data.poses import write_poses
+from slbench.data.poses.own import BROKEN
+from slbench.data.video import is_image
 from slbench.data.videos import Video, find_videos
 from slbench.data.wholebody import EstimatorOptions
 from slbench.errors import ClipError, OptionError, OutputError
-from slbench.files import text_digest
+from slbench.files import remove_leftovers, text_digest
 
-ARRAYS = {"keypoints.npy", "scores.npy", "fps.npy", "people.npy"}
+ARRAYS = {"keypoints", "scores", "fps", "people", "source"}
+"""Of a file of poses; older ones do not say which video they are of, and are made again."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +72,32 @@ class Extraction:
         self.videos = [video for video in find_videos(request.videos) if in_shard(video.name, *part)]
         self.estimator = Estimator(request.estimator)
         _claim(self.out, self.estimator.extractor)
-        self.wanted = [video for video in self.videos if not is_whole(self.file_of(video))]
+        self._remove_leftovers()
+        self.wanted = [video for video in self.videos if not self._is_done(video)]
 
     def file_of(self, video: Video) -> Path:
         """Where the poses of a video go."""
         return self.out / f"{video.name}.npz"
 
+    def _is_done(self, video: Video) -> bool:
+        try:
+            return source_of(self.file_of(video)) == video_state(video.path)
+        except ClipError:  # said when it is its turn
+            return False
+
+    def _remove_leftovers(self) -> None:
+        """Of an extraction of these videos that was killed; other machines may be writing other files here."""
+        names: dict[Path, set[str]] = defaultdict(set)
+        for file in map(self.file_of, self.videos):
+            names[file.parent].add(file.name)
+        try:
+            for folder, own in names.items():
+                remove_leftovers(folder, own)
+        except OSError as error:
+            raise OutputError(f"--out {self.out}: cannot be written ({error.strerror or error})") from error
+
     def execute(self, report: Callable[[Progress], None] = lambda _: None) -> Extracted:
-        """Read the videos that have no poses yet; one that cannot be read is passed over.
+        """Read the videos that have no poses yet, or have changed since; one that cannot be read is passed over.
 
         Raises:
             OutputError: poses cannot be written; those that are written stay.
@@ -85,11 +108,12 @@ class Extraction:
             tell = partial(self._tell, report, done, frames)
             tell(0)
             try:
+                state = video_state(video.path)
                 poses = self.estimator.poses(video.path, tell)
             except ClipError as error:
                 failed[video.name] = str(error)
                 continue
-            write_poses(self.file_of(video), poses)
+            write_poses(self.file_of(video), poses, state)
             frames += len(poses.scores)
             written.append(video.name)
             nobody += [] if poses.people else [video.name]
@@ -118,13 +142,31 @@ def in_shard(name: str, number: int, total: int) -> bool:
     return int(text_digest(name)[:12], 16) % total == number - 1
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a file of poses is there and not cut off; its arrays are not read."""
+def video_state(path: Path) -> str:
+    """Changes with a video and costs no reading: its size and time of change; of images number, sum and newest.
+
+    Raises:
+        ClipError: it cannot be read.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return ARRAYS.issubset(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
+        files = [one for one in path.iterdir() if is_image(one.name)] if path.is_dir() else [path]
+        states = [file.stat() for file in files]
+    except OSError as error:
+        raise ClipError(f"{path}: cannot be read ({error.strerror or error}); is it still there?") from error
+    size, changed = sum(one.st_size for one in states), max((one.st_mtime_ns for one in states), default=0)
+    return f"{len(states)} {size} {changed}"
+
+
+def source_of(path: Path) -> str | None:
+    """The `video_state` of the video that a file of poses was read from; None where there is no whole file.
+
+    The poses themselves are not read.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return str(arrays["source"]) if ARRAYS.issubset(arrays.files) else None
+    except (*BROKEN, TypeError, AttributeError, NotImplementedError, RuntimeError):  # it is written again
+        return None
 
 
 def _claim(folder: Path, extractor: Extractor) -> None:

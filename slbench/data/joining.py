@@ -15,7 +15,6 @@ from slbench.errors import DataError, OutputError
 from slbench.files import sync_folder
 
 PART = re.compile(r"(?P<archive>.+\.zip)\.(?:part)?(?P<number>\d+|[a-z]{2})", re.IGNORECASE)
-CHUNK = 1 << 24
 SAMPLED = 100
 """Members of an archive whose place is looked at."""
 
@@ -179,7 +178,7 @@ def _appended(archive: Path, sizes: Mapping[str, int]) -> dict[str, int]:
 
 def _append(out: BinaryIO, part: Path) -> None:
     with part.open("rb") as file:
-        shutil.copyfileobj(file, out, CHUNK)
+        shutil.copyfileobj(file, out)
     out.flush()
     os.fsync(out.fileno())
     part.unlink()

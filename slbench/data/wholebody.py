@@ -155,7 +155,6 @@ def describe(wholebody: "Wholebody", options: EstimatorOptions) -> Extractor:
         settings={
             "det input": "{}x{}".format(*det.model_input_size[::-1]),
             "pose input": "{}x{}".format(*pose.model_input_size),
-            "device": _device_of(wholebody),
             "person": RULE,
             "no person": "keypoints and scores 0",
         },

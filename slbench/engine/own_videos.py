@@ -12,7 +12,7 @@ from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.clip import Clip
 from slbench.data.draw import draw
 from slbench.data.estimator import Estimator
-from slbench.data.extractor import Extractor, read_extractor
+from slbench.data.extractor import Extractor, extractor_of
 from slbench.data.poses import PoseFile, Poses
 from slbench.data.poses.files import POSE_SUFFIXES
 from slbench.data.store import ClipRow, Store, folder_of, prepared_splits
@@ -194,8 +194,7 @@ class OwnVideos:
     def _extractor(self, video: Path) -> Extractor | None:
         if not holds_poses(video):
             return self.estimator.extractor
-        folders = (read_extractor(folder) for folder in video.absolute().parents)
-        return next((extractor for extractor in folders if extractor is not None), None)
+        return extractor_of(video, [video])
 
     def about_poses(self, predictions: Sequence[OwnPrediction]) -> list[str]:
         """A line for each extractor whose poses are not those of the task's corpus, which models are trained on."""

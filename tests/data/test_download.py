@@ -23,6 +23,7 @@ from slbench.data import hub as hub_module
 from slbench.data.download import download
 from slbench.data.extractor import Extractor, read_extractor, write_extractor
 from slbench.data.hub import HubUnreachableError
+from slbench.data.poses import PoseFolder
 from slbench.errors import DataError, OutputError
 
 ZIP, LABELS = zipped(30, 12_000), b'[{"pose": "0.pkl"}]'
@@ -82,6 +83,10 @@ def test_parts_are_fetched_joined_and_signed_for(hub, folder, kind) -> None:
     assert found.fetched == len(ZIP) + len(LABELS)
     made_by = read_extractor(folder)
     assert made_by == found.extractor
+    assert made_by.files == ("data/labels.json", "x_pose.zip")
+    assert PoseFolder(folder).extractor() == PoseFolder(folder / "x_pose.zip").extractor() == made_by
+    shutil.copy(folder / "x_pose.zip", folder / "mine.zip")
+    assert PoseFolder(folder / "mine.zip").extractor() is None
     assert (made_by.name, made_by.version) == ("released by the authors (authors/poses)", COMMIT)
     assert {name: made_by.settings[name] for name in PARTS} == {
         name: hashlib.sha256(data).hexdigest() for name, data in PARTS.items()

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import os
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from slbench.data.estimator import Estimator
 from slbench.data.extract import Extraction, ExtractRequest, in_shard
 from slbench.data.extractor import read_extractor
 from slbench.data.persons import signer
+from slbench.data.poses import PoseFile
 from slbench.data.wholebody import EstimatorOptions
 from slbench.errors import ClipError, ModelError, OptionError, OutputError
 
@@ -152,7 +154,7 @@ def test_a_folder_of_videos_becomes_a_folder_of_poses(models: Models, folder: Pa
     with np.load(tmp_path / "out" / "train" / "3.npz") as arrays:
         assert {name: (array.shape, str(array.dtype)) for name, array in arrays.items()} == {
             "keypoints": ((6, 133, 2), "float32"), "scores": ((6, 133), "float32"),
-            "fps": ((), "float64"), "people": ((), "int64"),
+            "fps": ((), "float64"), "people": ((), "int64"), "source": ((), f"<U{len(str(arrays['source']))}"),
         }  # fmt: skip
         assert (float(arrays["fps"]), int(arrays["people"])) == (25.0, 2)
     extractor = read_extractor(tmp_path / "out")
@@ -161,6 +163,7 @@ def test_a_folder_of_videos_becomes_a_folder_of_poses(models: Models, folder: Pa
     assert extractor.weights == digests
     assert extractor.name == "rtmlib Wholebody own models"
     assert extractor.settings["pose input"] == "48x64"
+    assert "device" not in extractor.settings
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dev", "extractor.json", "train"]
 
 
@@ -185,6 +188,58 @@ def test_a_stopped_extraction_continues(models: Models, folder: Path, tmp_path: 
         with np.load(path) as expected, np.load(out / path.relative_to(whole)) as found:
             np.testing.assert_array_equal(found["keypoints"], expected["keypoints"])
             np.testing.assert_allclose(found["scores"], expected["scores"], rtol=1e-5, atol=1e-5)
+
+
+def test_a_replaced_video_is_read_again(models: Models, folder: Path, tmp_path: Path) -> None:
+    for number, image in enumerate(walk(3, dark=())):
+        (folder / "images").mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / "images" / f"{number}.png"), image)
+    out = tmp_path / "out"
+    extraction(models, out, folder).execute()
+    assert extraction(models, out, folder).execute().there == 8
+    os.utime(folder / "dev" / "2.mp4", ns=(1, 1))
+    render(folder / "train" / "3.mp4", walk(9))
+    cv2.imwrite(str(folder / "images" / "3.png"), walk(1, dark=())[0])
+    done = extraction(models, out, folder).execute()
+    assert (done.written, done.there) == (("dev/2", "images", "train/3"), 5)
+    assert [len(PoseFile(out / f"{name}.npz").read().scores) for name in ("train/3", "images")] == [9, 4]
+    assert extraction(models, out, folder).execute().written == ()
+
+
+def test_poses_of_an_unknown_video_are_made_again(models: Models, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    extraction(models, out, folder).execute()
+    with np.load(out / "dev" / "0.npz") as arrays:
+        np.savez(out / "dev" / "0.npz", **{name: array for name, array in arrays.items() if name != "source"})
+    np.save(out / "plain.npy", np.zeros(3))
+    (out / "plain.npy").replace(out / "dev" / "2.npz")
+    assert extraction(models, out, folder).execute().written == ("dev/0", "dev/2")
+
+
+def test_a_video_that_vanishes_is_listed(models: Models, folder: Path, tmp_path: Path) -> None:
+    (folder / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    done = extraction(models, tmp_path / "out", folder).execute()
+    assert list(done.failed) == ["gone"]
+    assert "gone.mp4" in done.failed["gone"]
+    assert len(done.written) == 7
+
+
+def test_what_a_killed_extraction_left_is_removed(models: Models, folder: Path, tmp_path: Path) -> None:
+    """Only of the videos of one's own part: other machines may be at work in the same folder."""
+    out = tmp_path / "out"
+    names = [video.name for video in extraction(models, out, folder, shard="1/2").videos]
+    assert 0 < len(names) < 7
+    for path in folder.rglob("*.mp4"):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).with_name(f".{path.stem}.npz.x_1z.tmp").write_bytes(b"half")
+    (out / "dev" / ".mine.tmp").write_bytes(b"somebody else's")
+    extraction(models, out, folder, shard="1/2")
+    left = {path.relative_to(out).as_posix() for path in out.rglob(".*.tmp")}
+    others = {"dev/0", "dev/2", "dev/4", "dev/6", "train/1", "train/3", "train/5"} - set(names)
+    assert left == {"dev/.mine.tmp"} | {f"{name[:-1]}.{name[-1]}.npz.x_1z.tmp" for name in others}
+    extraction(models, out, folder)
+    assert [path.name for path in out.rglob(".*.tmp")] == [".mine.tmp"]
 
 
 def test_videos_that_cannot_be_read_are_listed_and_passed_over(models: Models, folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Pose files are found by the names of recordings, in folders of any depth and in zip archives."""
 
 import multiprocessing
+import os
 import pickle
 import shutil
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from slbench.data.extractor import Extractor, write_extractor
 from slbench.data.poses import PoseFile, PoseFolder
+from slbench.data.readers.official import whole as recordings
 from slbench.errors import ClipError, DataError
 
 
@@ -83,8 +85,20 @@ def test_the_folder_of_the_split_is_preferred(layout) -> None:
     )
     assert [found(folder, "1", split) for split in ("train", "dev", "test")] == [1, 2, 3]
     assert [found(folder, f"{split}/1", "train") for split in ("train", "dev", "val", "test")] == [1, 2, 2, 3]
-    assert found(folder, "2", "train") == 4, "the only file of its name"
+    assert [found(folder, "2", split) for split in ("train", "dev", "test")] == [None, None, 4]
     assert folder.find("train/2", "train") is None, "a file of another split is not meant"
+
+
+def test_a_file_of_another_split_is_not_taken(layout) -> None:
+    folder = layout("train/0001.pkl", "train/0002.pkl", "0002.pkl", "train/0003.pkl", "val/0003.pkl", "x/0004.pkl")
+    assert found(folder, "0001", "train") == 1
+    assert [folder.find("0001", split) for split in ("dev", "val", "test")] == [None] * 3
+    assert found(folder, "0002", "test") == 3, "the one that is in no split's folder"
+    assert folder.find("0003", "test") is None, "it is not one of several either"
+    assert found(folder, "0004", "test") == 6
+    assert found(folder, "train/0001", "test") == 1, "named with a split on purpose"
+    assert [folder.find(one.name, "test") for one in recordings("0001", "test")] == [None, None]
+    assert [found(folder, one.name, "train") for one in recordings("0001", "train")] == [1, 1]
 
 
 def test_a_name_with_folders_is_the_end_of_the_path(layout) -> None:
@@ -174,6 +188,27 @@ def test_a_changed_file_has_another_state(tmp_path) -> None:
     assert PoseFile(place).state() != before
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_change_that_keeps_size_and_time_is_seen(tmp_path, replaced: bool) -> None:
+    """As after `cp -p`, `rsync -t` and `unzip`, into a new file or over the old one."""
+    place = laid_out(tmp_path / "poses", ["a.pkl"], zipped=False) / "a.pkl"
+    file, old = PoseFile(place), place.stat()
+    before = file.state()
+    assert file.read().scores.max() == 1
+    other = pickle.dumps({"keypoints": np.full((1, 1, 133, 2), 0.5), "scores": np.full((1, 1, 133), 0.25)})
+    assert len(other) == old.st_size
+    time.sleep(0.02)  # a file system's clock may tick in hundredths of a second
+    (tmp_path / "new").write_bytes(other)
+    os.utime(tmp_path / "new", ns=(old.st_atime_ns, old.st_mtime_ns))
+    if replaced:
+        (tmp_path / "new").replace(place)
+    else:
+        shutil.copy2(tmp_path / "new", place)
+    assert (place.stat().st_size, place.stat().st_mtime_ns) == (old.st_size, old.st_mtime_ns)
+    assert file.state() != before
+    assert file.read().scores.max() == 0.25
+
+
 def test_a_changed_archive_is_opened_again(tmp_path) -> None:
     file = PoseFolder(laid_out(tmp_path / "poses", ["a.pkl", "b.pkl"], zipped=True)).find("b", "test")
     assert file is not None
@@ -253,6 +288,37 @@ def test_who_made_the_poses(layout, tmp_path) -> None:
     made = Extractor(name="rtmlib Wholebody performance", version="0.0.16")
     write_extractor(tmp_path if folder.zipped else tmp_path / "poses", made)
     assert folder.extractor() == made
+
+
+def test_who_made_the_poses_is_said_above_them(tmp_path) -> None:
+    """The nearest counts."""
+    far, near = Extractor(name="far"), Extractor(name="near")
+    root = laid_out(tmp_path / "poses", ["train/deep/a.pkl", "dev/a.pkl"], zipped=False)
+    archive = laid_out(tmp_path / "poses" / "test" / "other", ["b.pkl"], zipped=True)
+    write_extractor(root, far)
+    write_extractor(root / "train", near)
+    told = {place: PoseFolder(root / place).extractor() for place in ("train/deep", "train", "dev", archive)}
+    assert told == {"train/deep": near, "train": near, "dev": far, archive: far}
+
+
+def test_only_files_that_are_named_are_somebodys(tmp_path, monkeypatch) -> None:
+    """A user's own archive beside released ones is not released by the authors."""
+    root = tmp_path / "corpus"
+    released = laid_out(root / "released", ["a.pkl"], zipped=True)
+    authors = Extractor(name="released by the authors", files=("released.zip", "lists/labels.json"))
+    write_extractor(root, authors)
+    (root / "lists").mkdir()
+    (root / "lists" / "labels.json").write_text("[]")
+    assert [PoseFolder(place).extractor() for place in (root, released)] == [authors] * 2
+    (root / "lists" / "notes.txt").write_text("no poses")
+    assert PoseFolder(root).extractor() == authors
+    own = laid_out(root / "own", ["b.pkl"], zipped=True)
+    assert [PoseFolder(place).extractor() for place in (own, released, root)] == [None, authors, None]
+    own.unlink()
+    loose = laid_out(root / "mine", ["c.pkl"], zipped=False)
+    assert [PoseFolder(place).extractor() for place in (loose, released, root)] == [None, authors, None]
+    monkeypatch.chdir(root)
+    assert PoseFolder(Path("released.zip")).extractor() == authors
 
 
 def test_tens_of_thousands_of_names_take_seconds(tmp_path) -> None:

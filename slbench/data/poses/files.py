@@ -39,7 +39,7 @@ class PoseFile:
         return str(self.place) if self.member is None else f"{self.place}/{self.member}"
 
     def state(self) -> str:
-        """Changes with the file and costs no reading: size and time of change, or size and CRC in an archive.
+        """Changes with the file and costs no reading: its size, times and inode, or size and CRC in an archive.
 
         Raises:
             ClipError: the file is gone.
@@ -114,8 +114,9 @@ POSE_SUFFIXES = (*FORMATS, ".json")
 
 
 def _state(path: Path) -> str:
+    """Copying and unpacking may keep size and time of change, but neither the other time nor the inode."""
     status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from slbench.data.extractor import FILE as EXTRACTOR
-from slbench.data.extractor import Extractor, read_extractor
+from slbench.data.extractor import Extractor, extractor_of
 from slbench.data.poses.files import POSE_SUFFIXES, PoseFile
 from slbench.data.poses.index import NameIndex, walk
 from slbench.errors import DataError
@@ -87,12 +87,12 @@ class PoseFolder:
         return PoseFile(self.place / path) if archive is None else PoseFile(archive, path)
 
     def extractor(self) -> Extractor | None:
-        """Who made the poses, where `extractor.json` in the folder, or beside the archive, says so.
+        """Who made all of the poses, where the nearest `extractor.json`, in the folder or above, says so.
 
         Raises:
             DataError: that file is damaged.
         """
-        return read_extractor(self.place.parent if self.zipped else self.place)
+        return extractor_of(self.place, {archive or self.place / path for archive, path in self._index})
 
 
 def _is_archive(name: str) -> bool:

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
+from slbench.data.readers.official import SPLIT_OF, SPLITS
 from slbench.errors import DataError
 
-SPLITS = {"val": "dev", "valid": "dev", "validation": "dev", "training": "train", "testing": "test"}
-"""Other names that folders of splits have."""
-_KNOWN = {"train", "dev", "test"}
 Place = TypeVar("Place")
 
 
@@ -24,6 +22,10 @@ class NameIndex(Generic[Place]):
         """Number of files."""
         return sum(map(len, self._places.values()))
 
+    def __iter__(self) -> Iterator[Place]:
+        """The places of all files."""
+        return (place for places in self._places.values() for _, place in places)
+
     def add(self, name: str, place: Place) -> None:
         """Take a file; its name is what it is found by, with folders and without suffix."""
         self._places[name.rpartition("/")[2]].append((name, place))
@@ -31,25 +33,34 @@ class NameIndex(Generic[Place]):
     def find(self, name: str, split: str) -> list[Place]:
         """What a recording's name may mean.
 
-        Files whose name ends in it, those in a folder named for the split (`val` is `dev`) where there are any. Where
-        it begins with a split and there are no such folders, the rest of it decides.
+        Files whose name ends in it, those in a folder named for the split (`val` is `dev`) where there are any, and
+        none that are only in a folder of another split, unless the name itself says that split: what is called `0001`
+        in test may be another recording than train's. Where the name begins with a split and there are no such
+        folders, the rest of it decides.
         """
         *folders, last = _canonical(PurePosixPath(name).parts) or [""]
         same = self._places.get(last, [])
         found = [one for one in same if _ends(one[0], folders)]
-        if not found and folders and folders[0] in _KNOWN:
-            found = [one for one in same if _ends(one[0], folders[1:]) and not _KNOWN & set(_folders(one[0]))]
-        wanted = SPLITS.get(split, split)
-        return [place for _, place in [one for one in found if wanted in _folders(one[0])] or found]
+        if not found and folders and folders[0] in SPLITS:
+            found = [one for one in same if _ends(one[0], folders[1:]) and not _has_split(_folders(one[0]))]
+        wanted = SPLIT_OF.get(split, split)
+        own = [one for one in found if wanted in _folders(one[0])]
+        if not own and not _has_split(folders):
+            found = [one for one in found if not _has_split(_folders(one[0]))]
+        return [place for _, place in own or found]
 
 
 def _canonical(parts: Sequence[str]) -> list[str]:
     """Parts of a path, with folders of splits under one name."""
-    return [*(SPLITS.get(part, part) for part in parts[:-1]), *parts[-1:]]
+    return [*(SPLIT_OF.get(part, part) for part in parts[:-1]), *parts[-1:]]
 
 
 def _folders(path: str) -> list[str]:
     return _canonical(path.split("/"))[:-1]
+
+
+def _has_split(folders: Sequence[str]) -> bool:
+    return not set(SPLITS).isdisjoint(folders)
 
 
 def _ends(path: str, folders: Sequence[str]) -> bool:

@@ -16,8 +16,13 @@ BROKEN = (OSError, ValueError, EOFError, KeyError, MemoryError, SyntaxError, zip
 """What a damaged archive of arrays makes numpy and zipfile raise."""
 
 
-def write_poses(path: Path, poses: Poses) -> None:
+def write_poses(path: Path, poses: Poses, source: str = "") -> None:
     """Write an `.npz`, whole or not at all; the same poses give the same bytes.
+
+    Args:
+        path: of the file.
+        poses: to write.
+        source: what tells the video that they were read from from another of its name; readers pass it over.
 
     Raises:
         OutputError: the folder cannot be written or the disk is full.
@@ -29,6 +34,7 @@ def write_poses(path: Path, poses: Poses) -> None:
             scores=np.asarray(poses.scores, np.float32),
             fps=np.float64(poses.fps),
             people=np.int64(poses.people),
+            source=np.str_(source),
         )
 
 

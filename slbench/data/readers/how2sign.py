@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from slbench.data.readers.base import Listed, Recording
-from slbench.data.readers.official import FolderOfLists, Ids, read_table, seconds_of, whole
+from slbench.data.readers.official import WITH_VAL, FolderOfLists, Ids, read_table, seconds_of, whole
 
-NAMES = {"train": "train", "dev": "val", "test": "test"}
 COLUMNS = ("VIDEO_NAME", "SENTENCE_NAME", "START_REALIGNED", "END_REALIGNED", "SENTENCE")
 BELOW = "{}/text/en/raw_text/re_aligned"
 
@@ -23,13 +22,13 @@ class How2SignLists(FolderOfLists):
         *(
             BELOW.format(f"{root}{name}")
             for root in ("sentence_level/", "How2Sign/sentence_level/", "")
-            for name in NAMES.values()
+            for name in WITH_VAL.values()
         ),
     )
 
     def names(self, split: str) -> list[str]:
         """One file."""
-        return [f"how2sign_realigned_{NAMES[split]}.csv"] if split in NAMES else []
+        return [f"how2sign_realigned_{WITH_VAL[split]}.csv"] if split in WITH_VAL else []
 
     def listed(self, split: str) -> Iterator[Listed]:
         """The split's sentences. One that ends before it begins is listed as missing."""

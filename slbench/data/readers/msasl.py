@@ -16,10 +16,9 @@ from typing import ClassVar, TypeVar
 from pydantic import TypeAdapter
 
 from slbench.data.readers.base import Listed, Recording
-from slbench.data.readers.official import AGAIN, FolderOfLists, Numbered, Row, read_json, whole
+from slbench.data.readers.official import AGAIN, WITH_VAL, FolderOfLists, Numbered, Row, read_json, whole
 from slbench.errors import DataError
 
-NAMES = {"train": "train", "dev": "val", "test": "test"}
 YOUTUBE = re.compile(r"(?:[?&]v=|youtu\.be/|/embed/|/shorts/)([\w-]{11})")
 
 
@@ -48,7 +47,7 @@ class MsaslLists(FolderOfLists):
 
     def names(self, split: str) -> list[str]:
         """One file, of all classes."""
-        return [f"MSASL_{NAMES[split]}.json"] if split in NAMES else []
+        return [f"MSASL_{WITH_VAL[split]}.json"] if split in WITH_VAL else []
 
     def listed(self, split: str) -> Iterator[Listed]:
         """The split's clips with labels below the subset's size."""

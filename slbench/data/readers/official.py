@@ -15,8 +15,13 @@ from slbench.errors import DataError, some
 
 T = TypeVar("T")
 SPLITS = ("train", "dev", "test")
-SPLIT_OF = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test"}
-"""How lists call a split -> what it is called here."""
+SPLIT_OF = {
+    "train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test",
+    "training": "train", "testing": "test",
+}  # fmt: skip
+"""How lists and folders call a split -> what it is called here."""
+WITH_VAL = {"train": "train", "dev": "val", "test": "test"}
+"""What is here called a split -> how corpora call it that say val."""
 AGAIN = "get the file again from the corpus's owners (`slbench show CORPUS` says where)"
 VIDEO = re.compile(r"\.(mp4|avi|mkv|mov|webm|pkl)$", re.IGNORECASE)
 SHOWN = 3
