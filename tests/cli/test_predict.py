@@ -25,7 +25,7 @@ from slbench.data.clip import Clip
 from slbench.data.corpus import Source
 from slbench.data.draw import caption_strip, draw, font_with, with_pose
 from slbench.data.extract import Extraction, ExtractRequest
-from slbench.data.ingest import ingest
+from slbench.data.ingest import Choices, ingest
 from slbench.data.mock import moving_figure
 from slbench.data.poses import Poses
 from slbench.data.video import frame_rate, frames
@@ -151,7 +151,7 @@ def test_glosses_of_a_prepared_corpus(corpus: FakeCorpus, poses: Path, tmp_path:
     corpus.edit_card(corpus.task_path, 'glosses = [\n    "HELP",\n    "WORLD",\n    "SIGN",\n]\n', "")
     with pytest.raises(DataError, match="slbench data prepare made-up --source FOLDER"):
         own(corpus, None, poses)
-    ingest(task_dataset(catalog.get_task(str(corpus.task_path))), Source(lists), any_version=True)
+    ingest(task_dataset(catalog.get_task(str(corpus.task_path))), Source(lists), choices=Choices(any_version=True))
     planned = own(corpus, None, poses)
     assert planned.task.glosses == ("HELP", "SIGN", "WORLD")
     (found,) = planned.execute()

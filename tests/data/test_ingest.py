@@ -249,6 +249,7 @@ def test_splits_of_two_sources_are_not_mixed(told: ToldCorpus) -> None:
     with pytest.raises(DataError, match="is prepared from uni-sign lists with poses by not stated, and its list is"):
         told.ingest(pose_source="other")
     told.write_labels("test", ["train-00", *(f"test-{number:02}" for number in range(11))])
+    shutil.copy(told.poses / "train" / "train-00.pkl", told.poses / "test")
     with pytest.raises(DataError, match="ids occur more than once.*train-00"):
         told.ingest()
 
