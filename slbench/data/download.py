@@ -81,6 +81,8 @@ def download(card: DatasetCard, folder: Path, report: Report) -> Downloaded:
 
 def by_hand(card: DatasetCard) -> str:
     """How to get a corpus that nobody may fetch for its user."""
+    if not card.needs_source:
+        return f"{card.name}: there is nothing to download by hand, slbench finds it itself: {card.obtain}"
     files = f" slbench then wants {', '.join(card.files)} in one folder:" if card.files else " Then:"
     return (
         f"{card.name}: nothing of it is published for everybody to fetch. {card.obtain} ({card.homepage})"

@@ -81,6 +81,7 @@ def test_export(told: ToldCorpus, tmp_path: Path, format_: str) -> None:
         (["verify", "openasl", "--split", "val"], "--split val: openasl has the splits train, dev, test"),
         (["export", "openasl", "--format", "pose", "--out", "x"], "is not prepared"),
         (["download", "phoenix14", "--out", "x"], "nothing of it is published for everybody to fetch"),
+        (["download", "fingerspelling", "--out", "x"], "slbench finds it itself: pip install"),
         (["status", "nothing"], "there is no dataset"),
     ],
 )
