@@ -65,9 +65,6 @@ def _sequence(value: Any) -> Any:
 def _array(value: Any) -> np.ndarray:
     if isinstance(value, np.ndarray):
         return value
-    if type(value).__module__ == "torch":
-        numbers: np.ndarray = value.detach().float().numpy()
-        return numbers
     return np.asarray(value)
 
 
@@ -88,7 +85,7 @@ def _persons(frames: Any, name: str, file: str) -> tuple[Array, np.ndarray]:
         if frames.ndim != axes + 1:
             raise ClipError(f"{file}: {name} {frames.shape} should be (frames, persons, {POINTS}, ...); {AGAIN}")
         return frames.reshape(-1, *frames.shape[2:]), np.full(len(frames), frames.shape[1])
-    if set(map(type, frames)) == {np.ndarray} and len(shapes := {frame.shape for frame in frames}) == 1:
+    if all(isinstance(frame, np.ndarray) for frame in frames) and len(shapes := {frame.shape for frame in frames}) == 1:
         shape = shapes.pop()
         if len(shape) == axes and 0 not in shape and frames[0].dtype != object:  # nearly always, and much faster
             return np.concatenate(frames), np.full(len(frames), shape[0])
