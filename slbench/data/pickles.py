@@ -8,37 +8,37 @@ is refused before that is imported, let alone called.
 import gzip
 import io
 import pickle
-import warnings
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy._core.multiarray import _reconstruct, scalar
-from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
-
+from slbench.data.pickled_arrays import MAKERS, Maker
 from slbench.errors import DataError
 
 GZIP = b"\x1f\x8b"
-BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
-"""What bytes that are no pickle make numpy, torch and the unpickler raise."""
-LARGEST = 4 << 30
-"""Bytes of an unpacked file; a packed one of a few KB can hold any number of them."""
+BROKEN = (
+    *(ArithmeticError, AttributeError, BufferError, EOFError, LookupError),
+    *(MemoryError, RuntimeError, TypeError, ValueError),
+)
+"""What bytes that are no pickle make numpy and the unpickler raise."""
+LARGEST = 1 << 30
+"""Bytes of an unpacked file; a packed one of a few KB can hold any number of them; no list or pose file has 300 MB."""
 
 
 def read_pickle(path: Path) -> Any:
     """What a pickle holds, gzipped or not.
 
     Raises:
-        DataError: it cannot be read, is no whole pickle, unpacks to more than 4 GB, or names what may not be called.
+        DataError: it cannot be read, is no whole pickle, unpacks to more than 1 GB, or names what may not be called.
     """
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); get it again from its source") from error
+    except MemoryError as error:
+        raise DataError(f"{path}: does not fit in memory; no list or pose file is that large") from error
     return read_pickle_bytes(data, str(path))
 
 
@@ -69,7 +69,7 @@ def _unpacked(data: bytes, name: str) -> bytes:
 
 class _Reader(pickle.Unpickler):
     def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(io.BytesIO(data))
+        super().__init__(io.BufferedReader(io.BytesIO(data)))  # faster than BytesIO, which has no peek
         self.name = name
 
     def find_class(self, module: str, name: str) -> Any:
@@ -93,41 +93,30 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 def _collection(kind: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes a collection of what is in the file; a mere number could ask for any number of bytes."""
+    """Makes a collection of what is in the file; a number, of any type, could ask for any number of bytes."""
 
     def make(*items: Any) -> Any:
-        if any(isinstance(item, int) for item in items):
-            raise pickle.UnpicklingError(f"a number instead of what a {kind.__name__} holds")
+        if len(items) == 2 and type(items[0]) is str:
+            return kind(_latin1(*items))
+        if any(type(item) not in ITEMS for item in items):
+            raise pickle.UnpicklingError(f"a {type(items[0]).__name__} instead of what a {kind.__name__} holds")
         return kind(*items)
 
     return make
 
 
-def _storage(data: bytes) -> Any:
-    import torch
-
-    with warnings.catch_warnings(action="ignore"):
-        return torch.load(io.BytesIO(data), weights_only=True)
-
-
-def _tensor(*arguments: Any) -> Any:
-    from torch._utils import _rebuild_tensor_v2
-
-    return _rebuild_tensor_v2(*arguments)  # type: ignore[no-untyped-call]
+def _ordered(*items: Any) -> dict[Any, Any]:
+    """A plain one keeps its order as well, and has no attributes that a pickle could set."""
+    return dict(*items)
 
 
 BUILTINS = ("builtins", "__builtin__")
 COLLECTIONS = (bytes, bytearray, set, frozenset)
-KNOWN: dict[tuple[str, str], Callable[..., Any]] = {
-    **{(module, kind.__name__): _collection(kind) for module in BUILTINS for kind in COLLECTIONS},
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "scalar"): scalar,
-    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
-    ("_codecs", "encode"): _latin1,
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch.storage", "_load_from_bytes"): _storage,
+ITEMS = (list, tuple, bytes)
+KNOWN: dict[tuple[str, str], Maker] = {
+    **{(module, kind.__name__): Maker(_collection(kind)) for module in BUILTINS for kind in COLLECTIONS},
+    **MAKERS,
+    ("_codecs", "encode"): Maker(_latin1),
+    ("collections", "OrderedDict"): Maker(_ordered),
 }
 """All that a pickle may name; old numpy's `numpy.core` is `numpy._core`."""

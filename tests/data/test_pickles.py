@@ -73,7 +73,8 @@ def test_arrays_of_old_numpy(folder) -> None:
 
 def test_tensors_come_back(folder) -> None:
     found = read_pickle(written(folder, pickle.dumps(OrderedDict(sign=torch.arange(6.0).reshape(2, 3)[:, 1:]))))
-    assert torch.equal(found["sign"], torch.tensor([[1.0, 2.0], [4.0, 5.0]]))
+    assert found["sign"].dtype == np.float32
+    assert found["sign"].tolist() == [[1.0, 2.0], [4.0, 5.0]]
 
 
 class Calls:

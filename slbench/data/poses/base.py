@@ -15,6 +15,10 @@ OVERRUN = 0.5
 """Seconds that a listed end may lie past the last frame; it is then the end of the recording."""
 BEYOND = 2.0
 """Where most points that are seen lie further out than this many image sizes, they are pixels."""
+MOST_FRAMES = 600_000
+"""Frames of one recording: over six hours at 25 a second, and 1 GB of poses; a small file can claim any number."""
+FASTEST = 1000.0
+"""Frames a second of any camera for signing."""
 LAYOUTS = {
     17: "COCO body alone",
     18: "OpenPose COCO body alone",
@@ -156,10 +160,13 @@ def finished(keypoints: Array, scores: Array, fps: float, people: int, file: str
     """Poses that were read: read-only, as several clips may share them.
 
     Raises:
-        ClipError: there are no frames, or they are pixels.
+        ClipError: there are no frames or far too many, they are pixels, or `fps` or `people` can't be meant.
     """
-    if len(keypoints) == 0:
-        raise ClipError(f"{file}: has no frames; {AGAIN}")
+    if not 0 < len(keypoints) <= MOST_FRAMES:
+        much = "no" if len(keypoints) == 0 else f"{len(keypoints)}, which is more than {MOST_FRAMES},"
+        raise ClipError(f"{file}: has {much} frames; {AGAIN}")
+    if not 0 <= fps <= FASTEST or not 0 <= people < 2**31:  # NaN as well
+        raise ClipError(f"{file}: says {fps:g} frames a second and {people} people, which can't be; {AGAIN}")
     with np.errstate(over="ignore"):  # too large for float32: becomes infinite, which `check` finds
         keypoints = np.ascontiguousarray(keypoints, np.float32)
         scores = np.ascontiguousarray(scores, np.float32)

@@ -8,6 +8,7 @@ from tokenize import TokenError
 
 import numpy as np
 
+from slbench.data.pickles import LARGEST
 from slbench.data.poses.base import AGAIN, Poses, check_layout, finished
 from slbench.errors import ClipError
 from slbench.files import atomic_path
@@ -45,11 +46,12 @@ def read_own(data: bytes, file: str) -> Poses:
         ClipError: it is damaged, or does not hold poses of 133 points.
     """
     try:
+        _check_size(data, file)
         with np.load(io.BytesIO(data), allow_pickle=False) as held:
             keypoints, scores = held["keypoints"], held["scores"]
             fps = float(held["fps"]) if "fps" in held else 0.0
             people = int(held["people"]) if "people" in held else 1
-    except (*BROKEN, TypeError, AttributeError, NotImplementedError, RuntimeError) as error:
+    except (*BROKEN, TypeError, AttributeError, ArithmeticError, NotImplementedError, RuntimeError) as error:
         raise ClipError(f'{file}: is no whole .npz with "keypoints" and "scores" ({error}); {AGAIN}') from error
     if keypoints.ndim != 3 or scores.ndim != 2 or not np.can_cast(keypoints.dtype, np.complex128):
         raise ClipError(
@@ -61,3 +63,11 @@ def read_own(data: bytes, file: str) -> Poses:
         raise ClipError(f"{file}: has {len(keypoints)} frames of keypoints and {len(scores)} of scores; {AGAIN}")
     check_layout(scores.shape[1], 2, file)
     return finished(keypoints, scores, fps, people, file)
+
+
+def _check_size(data: bytes, file: str) -> None:
+    """Zeros pack to a thousandth; zipfile never unpacks more than the sizes that are said."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > LARGEST:
+        raise ClipError(f"{file}: unpacks to {size / 1e9:.1f} GB, which no pose file does; {AGAIN}")

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from slbench.data.clip import POINTS, Array
-from slbench.data.pickles import read_pickle_bytes
-from slbench.data.poses.base import AGAIN, Poses, check_layout, finished, spread
+from slbench.data.pickles import LARGEST, read_pickle_bytes
+from slbench.data.poses.base import AGAIN, MOST_FRAMES, Poses, check_layout, finished
 from slbench.errors import ClipError, DataError
 
+DEEPEST = 4
+"""Frames, persons, points, x and y."""
 _NOBODY = {"keypoints": (0, POINTS, 2), "scores": (0, POINTS)}
 
 
@@ -34,11 +36,20 @@ def read_uni_sign(data: bytes, file: str) -> Poses:
         raise ClipError(f'{file}: holds {keys[:200]} instead of "keypoints" and "scores"; it is no pose file')
     try:
         return _poses(held, file)
-    except (ValueError, TypeError, OverflowError, AttributeError) as error:  # ragged lists, strings, sets, ...
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        AttributeError,
+        MemoryError,
+        RecursionError,
+    ) as error:  # ragged lists, strings, sets, ...
         raise ClipError(f"{file}: its keypoints and scores are no arrays of numbers ({error}); {AGAIN}") from error
 
 
 def _poses(held: dict[str, Any], file: str) -> Poses:
+    for name in _NOBODY:
+        _check_size(held[name], name, file)
     keypoints, scores = _sequence(held["keypoints"]), _sequence(held["scores"])
     if len(keypoints) != len(scores):
         raise ClipError(f"{file}: has {len(keypoints)} frames of keypoints and {len(scores)} of scores; {AGAIN}")
@@ -54,7 +65,36 @@ def _poses(held: dict[str, Any], file: str) -> Poses:
             f"{file}: frame {frame} has keypoints of {people[frame]} and scores of {scored[frame]} persons; {AGAIN}"
         )
     most = max(1, int(people.max(initial=0)))
-    return finished(spread(places, people)[:, 0], spread(seen, people)[:, 0], 0.0, most, file)
+    return finished(_first(places, people), _first(seen, people), 0.0, most, file)
+
+
+def _check_size(value: Any, name: str, file: str) -> None:
+    """Before anything is copied: a list may hold one frame a million times, and lists that do so lists that do so."""
+    if len(value) > MOST_FRAMES or _numbers(value, DEEPEST, {}) > LARGEST // 8:
+        raise ClipError(f"{file}: its {name} are far more numbers than a recording has; {AGAIN}")
+
+
+def _numbers(value: Any, deeper: int, known: dict[int, int]) -> int:
+    """How many numbers an array of the nested lists has; each list is counted once, however often it is held."""
+    if isinstance(value, np.ndarray):
+        return value.size
+    if not isinstance(value, list | tuple):
+        return 1
+    if id(value) not in known:
+        if not deeper:
+            raise ValueError(f"lists in lists, more than {DEEPEST} deep")
+        known[id(value)] = sum(_numbers(one, deeper - 1, known) for one in value)
+    return known[id(value)]
+
+
+def _first(rows: Array, counts: np.ndarray) -> Array:
+    """(sum of counts, ...) persons one after another -> (T, ...): the first of each frame; 0 where there is none."""
+    if (counts == 1).all():
+        return rows
+    first = np.zeros((len(counts), *rows.shape[1:]), np.float32)
+    there = counts > 0
+    first[there] = rows[(counts.cumsum() - counts)[there]]
+    return first
 
 
 def _sequence(value: Any) -> Any:
@@ -65,9 +105,6 @@ def _sequence(value: Any) -> Any:
 def _array(value: Any) -> np.ndarray:
     if isinstance(value, np.ndarray):
         return value
-    if type(value).__module__ == "torch":
-        numbers: np.ndarray = value.detach().float().numpy()
-        return numbers
     return np.asarray(value)
 
 
@@ -88,7 +125,7 @@ def _persons(frames: Any, name: str, file: str) -> tuple[Array, np.ndarray]:
         if frames.ndim != axes + 1:
             raise ClipError(f"{file}: {name} {frames.shape} should be (frames, persons, {POINTS}, ...); {AGAIN}")
         return frames.reshape(-1, *frames.shape[2:]), np.full(len(frames), frames.shape[1])
-    if set(map(type, frames)) == {np.ndarray} and len(shapes := {frame.shape for frame in frames}) == 1:
+    if all(isinstance(frame, np.ndarray) for frame in frames) and len(shapes := {frame.shape for frame in frames}) == 1:
         shape = shapes.pop()
         if len(shape) == axes and 0 not in shape and frames[0].dtype != object:  # nearly always, and much faster
             return np.concatenate(frames), np.full(len(frames), shape[0])
