@@ -37,7 +37,7 @@ def card_of(hub: Hub | None) -> DatasetCard:
     return DatasetCard(
         name="made-up", title="", owner="nobody", licence="none", obtain="Ask nobody.", homepage="https://example.org",
         signed_languages=(), pose_source="random", splits={"train": 1}, files=("labels.train",),
-        hub=() if hub is None else (hub,),
+        needs_source=True, hub=() if hub is None else (hub,),
     )  # fmt: skip
 
 
