@@ -26,7 +26,7 @@ SINGLE_FRAME, NO_HANDS = 1, 2
 """The clip that has one frame, and the one whose hands are never seen."""
 FPS = 25.0
 GLOSSES = ("HOUSE", "TREE", "I", "GO", "YESTERDAY", "GRÜẞE", "WATER", "WHAT")
-"""Of made-up sentences."""
+"""Of made-up sentences, and of isolated signs where the vocabulary is in the corpus."""
 
 # Where the points of the body that are seen are at rest, divided by the image's size; left is the signer's.
 _BODY = {
@@ -44,7 +44,7 @@ class MockSplit(Sequence[ClipRow]):
     """Made-up clips of a task's shape; the same seed gives the same clips.
 
     Attributes:
-        task: gives the references: its glosses, or else sentences of `GLOSSES`.
+        task: gives the references: its glosses, single ones of `GLOSSES` where they are in the corpus, or sentences.
         seed: of lengths, movements and references.
         clips: how many.
         split: the one that they stand for.
@@ -85,8 +85,9 @@ class MockSplit(Sequence[ClipRow]):
     def _row(self, index: int) -> ClipRow:
         chance = np.random.default_rng([self.seed, index])
         frames = 1 if index == SINGLE_FRAME else int(chance.integers(10, 80))
-        if self.task.glosses:
-            gloss = text = self.task.glosses[index % len(self.task.glosses)]
+        if self.task.family == "islr":
+            vocabulary = self.task.glosses or GLOSSES
+            gloss = text = vocabulary[index % len(vocabulary)]
         else:
             gloss = " ".join(chance.choice(GLOSSES, int(chance.integers(2, 6))))
             text = f"{gloss.capitalize()}."

@@ -229,3 +229,10 @@ def test_other_families_are_asked_for_sentences(family: str) -> None:
     assert len(set(answers)) > 4
     assert all(len(answer.split()) >= 2 for answer in answers)
     assert all(answer.endswith(".") == (family == "slt") for answer in answers)
+
+
+@pytest.mark.parametrize("task", ["wlasl2000-islr", "msasl100-islr"])
+def test_a_vocabulary_that_is_in_the_corpus_is_made_up_too(task: str, tmp_path: Path) -> None:
+    record = Run(RunRequest(model="uni-sign-mini", task=task, output=tmp_path, limit=3, mock=True)).execute()
+    assert record.scores[0].samples == 3
+    assert record.failed == {}
