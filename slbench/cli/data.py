@@ -104,13 +104,12 @@ def prepare(
 def _print_unread(card: "DatasetCard", splits: "Sequence[Prepared]") -> int:
     """Why clips could not be read, the most frequent reasons first; gives their number."""
     from slbench.cli.console import errors
-    from slbench.data.verify import by_reason
+    from slbench.report.corpora import reasons
 
     rows = [row for split in splits if split.clips is not None for row in split.clips]
     unread = [(row.id, row.error) for row in rows if row.error is not None]
-    for reason in by_reason(unread)[:10]:
-        many = f"{len(reason.ids):,} clips, such as this: " if len(reason.ids) > 1 else ""
-        errors().print(f"{many}{reason.example}", style="yellow", soft_wrap=True)
+    for line in reasons(unread):
+        errors().print(line, style="yellow", soft_wrap=True)
     if unread:
         errors().print(f"{card.name}: {len(unread):,} of {len(rows):,} clips could not be read and are skipped")
     return len(unread)

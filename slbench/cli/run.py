@@ -35,6 +35,7 @@ def run(
     with status("loading"):
         from slbench.engine.evaluate import Run
         from slbench.engine.request import RunRequest
+        from slbench.report.corpora import reasons
         from slbench.report.tables import run_table
 
         planned = Run(
@@ -53,6 +54,6 @@ def run(
     show(run_table(record))
     out().print(f"record       {planned.record_path}\npredictions  {planned.predictions_path}", soft_wrap=True)
     if record.failed:
-        for message in record.failed.values():
-            errors().print(f"failed: {message}", style="red", soft_wrap=True)
+        for line in reasons(record.failed.items()):
+            errors().print(f"failed: {line}", style="red", soft_wrap=True)
         raise typer.Exit(1)

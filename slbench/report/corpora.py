@@ -1,13 +1,16 @@
 """What is prepared and what is not, for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
 from slbench.data.ingest import Prepared
 from slbench.data.status import CorpusStatus
+from slbench.data.verify import by_reason
 from slbench.report.tables import simple_table
 
+SHOWN = 10
+"""Reasons that are printed, the most frequent first."""
 UNITS = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB"))
 
 
@@ -15,6 +18,21 @@ def size(count: int) -> str:
     """Bytes as people read them."""
     unit, name = next(((unit, name) for unit, name in UNITS if count >= unit), (1, "B"))
     return f"{count / unit:.1f} {name}" if unit > 1 else f"{count} {name}"
+
+
+def reasons(errors: Iterable[tuple[str, str]]) -> list[str]:
+    """Why clips could not be read, a line for all that differ in id, path and numbers only.
+
+    Args:
+        errors: id and message of each.
+    """
+    groups = by_reason(errors)
+    lines = [
+        f"{len(one.ids):,} clips, such as this: {one.example}" if len(one.ids) > 1 else one.example
+        for one in groups[:SHOWN]
+    ]
+    more = sum(len(one.ids) for one in groups[SHOWN:])
+    return [*lines, f"and {more:,} more clips"] if more else lines
 
 
 def status_table(statuses: Sequence[CorpusStatus]) -> Table:
