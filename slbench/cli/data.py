@@ -138,7 +138,7 @@ def verify(
 
     card = catalog.get_dataset(corpus)
     found = []
-    with stoppable("nothing was changed"), counting_progress("clips") as report:
+    with stoppable("nothing was changed"), counting_progress() as report:
         for clips in opened(card, split):
             data, each = clips.manifest, partial(report, clips.manifest.split, len(clips))
             sums = data.content_sha256
@@ -201,7 +201,7 @@ def export(
     card = catalog.get_dataset(corpus)
     splits = {clips.manifest.split: clips for clips in opened(card, split)}
     poses = "; ".join(sorted({clips.manifest.pose_source for clips in splits.values()}))
-    with stoppable("the same command continues"), counting_progress("clips") as report:
+    with stoppable("the same command continues"), counting_progress() as report:
         done = write(splits, out, format_.value, poses, report)
     for exported in done:
         printed().print(f"{exported.path}  {exported.clips:,} clips", soft_wrap=True)

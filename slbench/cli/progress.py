@@ -96,15 +96,15 @@ def reading_progress(videos: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def counting_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each of several things that are gone through one after another; it is told name, total and done."""
+def counting_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each of several splits whose clips are gone through; it is told name, total and done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=errors(), transient=True) as bar:
         rows: dict[str, TaskID] = {}
 
         def report(name: str, total: int, done: int) -> None:
             if name not in rows:
-                rows[name] = bar.add_task(f"{name} {what}", total=total)
+                rows[name] = bar.add_task(f"{name} clips", total=total)
             bar.update(rows[name], completed=done)
 
         yield report

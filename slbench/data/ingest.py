@@ -9,16 +9,25 @@ from pathlib import Path
 
 from slbench.cards import DatasetCard
 from slbench.data.building import Built
-from slbench.data.clip import Clip
 from slbench.data.corpus import UNSTATED, CorpusReader, Source, find_lists, find_poses, other_layout
 from slbench.data.listing import check_listing, unknown_listing
 from slbench.data.poses import PoseFolder
 from slbench.data.prepare import code_digests, source_digests
 from slbench.data.readers import Entry, Lists
 from slbench.data.shards import plan_digest, shards_of
-from slbench.data.splits import Made, build_split, check_ids, entries_of, is_built, work_folder, writing
-from slbench.data.store import Manifest, Split, Store
-from slbench.errors import ClipError, DataError
+from slbench.data.splits import (
+    Made,
+    build_split,
+    check_ids,
+    entries_of,
+    ids_of,
+    is_built,
+    is_damaged,
+    work_folder,
+    writing,
+)
+from slbench.data.store import Manifest, Split, prepared_splits
+from slbench.errors import DataError
 from slbench.files import text_digest
 
 Listed = Mapping[str, Sequence[Entry]]
@@ -79,13 +88,15 @@ def ingest(
     poses = find_poses(card, source)
     reader = CorpusReader(lists, poses, card.fps)
     entries = {split: entries_of(card, reader, split) for split in card.splits if lists.files(split)}
-    listings = {split: _listing(card, source, lists, split, listed, choices) for split, listed in entries.items()}
-    check_ids(card, entries)
+    ids = ids_of(entries)
+    listings = {split: _listing(card, source, lists, split, listed, choices) for split, listed in ids.items()}
+    check_ids(card, ids)
     _check_found(card, poses, entries)
     vocabulary = _vocabulary(card, entries, choices)
-    about = _About(card, lists, _pose_source(source, poses), source_digests(card, reader), vocabulary)
+    code = text_digest(json.dumps(code_digests(), sort_keys=True))
+    about = _About(card, lists, _pose_source(source, poses), source_digests(card, reader), vocabulary, code)
     with writing(card, wait=False) as folder:
-        kept = {split: Split(folder / split) for split in card.splits if split in Store(folder).splits()}
+        kept = {split: Split(folder / split) for split in prepared_splits(card)}
         _check_kept(about, entries, kept, choices)
         return [
             _prepared(about, split, entries[split], listings[split], folder, jobs, report)
@@ -104,6 +115,8 @@ class _About:
     pose_source: str
     sources: dict[str, str]
     vocabulary: tuple[str, ...]
+    code: str
+    """Digest of the code that makes clips of them."""
 
 
 def _prepared(
@@ -115,9 +128,8 @@ def _prepared(
     jobs: int,
     report: Callable[[str, Built], None],
 ) -> Prepared:
-    code = text_digest(json.dumps(code_digests(), sort_keys=True))
     work = work_folder(folder, split)
-    shards = shards_of(entries, work, code)
+    shards = shards_of(entries, work, about.code)
     made_from = text_digest(json.dumps([plan_digest(shards), listing, about.pose_source, about.sources]))
     made = Made(
         about.card, split, made_from, about.lists.layout, listing, about.pose_source, about.sources, about.vocabulary,
@@ -130,10 +142,9 @@ def _prepared(
 
 
 def _listing(
-    card: DatasetCard, source: Source, lists: Lists, split: str, entries: Sequence[Entry], choices: Choices
+    card: DatasetCard, source: Source, lists: Lists, split: str, ids: Sequence[str], choices: Choices
 ) -> str | None:
     """Whose list it is; raises DataError where it is nobody's and must not be."""
-    ids = [entry.id for entry in entries]
     if not ids:
         raise DataError(f"{card.name}: the list of {split} has no clips; get it again: {card.obtain}")
     found = check_listing(card, split, ids)
@@ -193,11 +204,13 @@ def _check_kept(about: _About, entries: Listed, kept: Mapping[str, Split], choic
     if choices.replace:
         return
     for split, there in kept.items():
+        if split in entries and is_damaged(there):  # it is made again
+            continue
         fault = _fault(about, entries.get(split), there.manifest)
         if fault:
             raise DataError(f"{about.card.name}: {split}: {fault}, or let what is prepared go with --replace")
-    absent = {split: [Entry(row.id, "", "", _nothing) for row in kept[split]] for split in kept if split not in entries}
-    check_ids(about.card, {**entries, **absent})
+    absent = {split: [row.id for row in there] for split, there in kept.items() if split not in entries}
+    check_ids(about.card, ids_of(entries) | absent)
 
 
 def _fault(about: _About, listed: Sequence[Entry] | None, data: Manifest) -> str:
@@ -214,7 +227,3 @@ def _fault(about: _About, listed: Sequence[Entry] | None, data: Manifest) -> str
     if about.pose_source == UNSTATED != data.pose_source:
         return f"was prepared with poses by {data.pose_source}; say so again with --pose-source"
     return ""
-
-
-def _nothing() -> Clip:
-    raise ClipError("kept clips are not read again")

@@ -16,6 +16,7 @@ from slbench.data.splits import (
     build_split,
     check_ids,
     entries_of,
+    ids_of,
     is_made_from,
     work_folder,
     writing,
@@ -126,9 +127,10 @@ def _build_found(
     card: DatasetCard, reader: Reader, folder: Path, splits: Sequence[str], made_from: str, sources: dict[str, str]
 ) -> None:
     entries = {split: entries_of(card, reader, split) for split in card.splits}
-    check_ids(card, entries)
+    ids = ids_of(entries)
+    check_ids(card, ids)
     for split in card.splits:
-        check_listing(card, split, [entry.id for entry in entries[split]], exact=True)
+        check_listing(card, split, ids[split], exact=True)
     digest = text_digest(json.dumps([card.name, sources], sort_keys=True))
     for split in splits:
         made = Made(card, split, made_from, "", OWNERS, card.pose_source, sources, (), digest)

@@ -62,11 +62,20 @@ def entries_of(card: DatasetCard, reader: Reader, split: str) -> list[Entry]:
         raise DataError(f"{card.name}: {error.filename}: cannot be read ({error.strerror})") from error
 
 
-def check_ids(card: DatasetCard, entries: Mapping[str, Sequence[Entry]]) -> None:
-    """Raise DataError where an id occurs more than once in the corpus."""
+def ids_of(entries: Mapping[str, Sequence[Entry]]) -> dict[str, list[str]]:
+    """Split -> ids of its clips."""
+    return {split: [entry.id for entry in listed] for split, listed in entries.items()}
+
+
+def check_ids(card: DatasetCard, ids: Mapping[str, Sequence[str]]) -> None:
+    """Raise DataError where an id occurs more than once in the corpus.
+
+    Args:
+        ids: of every split.
+    """
     seen: set[str] = set()
-    for split, listed in entries.items():
-        counts = Counter(entry.id for entry in listed)
+    for split, listed in ids.items():
+        counts = Counter(listed)
         duplicates = sorted(clip_id for clip_id, count in counts.items() if count > 1 or clip_id in seen)
         seen.update(counts)
         if duplicates:
@@ -102,11 +111,18 @@ def is_built(made: Made, shards: Sequence[Shard], folder: Path) -> bool:
     place = folder / made.split
     if not is_made_from(place, made.made_from):
         return False
-    try:
-        len(Split(place))
-    except DataError:
+    if is_damaged(Split(place)):
         return False
     return all(is_whole(Shard(place / shard.path.name, shard.entries)) for shard in shards)
+
+
+def is_damaged(split: Split) -> bool:
+    """Whether its manifest or its rows cannot be read."""
+    try:
+        len(split), split.manifest
+    except DataError:
+        return True
+    return False
 
 
 def is_made_from(place: Path, made_from: str) -> bool:

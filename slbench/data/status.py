@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from slbench.cards import DatasetCard
-from slbench.data.store import Manifest, Store, folder_of
+from slbench.data.store import Manifest, Store, folder_of, prepared_splits
 from slbench.errors import DataError
 
 State = Literal["absent", "partial", "prepared", "damaged"]
@@ -49,9 +49,8 @@ def status_of(card: DatasetCard) -> CorpusStatus:
     """Look at a corpus's store; nothing but manifests is read."""
     folder = folder_of(card)
     size = sum(map(_size, folder.rglob("*")))
-    store = Store(folder)
     try:
-        splits = tuple(store.split(name).manifest for name in card.splits if name in store.splits())
+        splits = tuple(Store(folder).split(name).manifest for name in prepared_splits(card))
     except DataError as error:
         return CorpusStatus(card, "damaged", (), size, str(error))
     return CorpusStatus(card, _state(card, splits, folder), splits, size)

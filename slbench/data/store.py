@@ -98,7 +98,7 @@ class Manifest(Frozen):
     pose_source: str
     """Who made the keypoints."""
     sources: dict[str, str]
-    """Name -> sha256 of the files that the lists were read from, and of the poses together."""
+    """Name -> sha256 of the files that the lists were read from; the poses are in `content_sha256`."""
     vocabulary: tuple[str, ...] = ()
     """Isolated signs: every gloss of the corpus."""
     clips: int

@@ -327,3 +327,13 @@ def test_a_file_that_goes_while_it_is_prepared(told: ToldCorpus) -> None:
     (told.poses / "test" / "test-05.pkl").unlink()
     (told.poses / "test" / "test-05.pkl").symlink_to(told.root / "nowhere.pkl")
     assert "test-05.pkl" in told.ingest()["test"][5].error
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "state.json", "*.arrow"])
+def test_a_damaged_split_is_made_again(told: ToldCorpus, file: str) -> None:
+    split = told.ingest()["test"]
+    content = split.manifest.content_sha256
+    (path,) = split.folder.glob(file)
+    path.write_bytes(path.read_bytes()[:-200])
+    assert [prepared.before for prepared in told.again()] == [True, True, False]
+    assert told.ingest()["test"].manifest.content_sha256 == content
