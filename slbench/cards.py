@@ -16,6 +16,8 @@ from slbench.errors import CardError
 
 Family = Literal["islr", "cslr", "slt"]
 """Isolated recognition, continuous recognition, translation."""
+Modality = Literal["pose", "rgb+pose"]
+"""What a model looks at: keypoints alone, or pictures of the hands as well."""
 TextUnit = Literal["words", "characters"]
 """What counts as one token of a written sentence."""
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
@@ -189,6 +191,8 @@ class Recipe(Frozen):
     """Epochs over which the learning rate rises from zero; then it falls to zero along a cosine."""
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Largest norm of the gradient."""
+    accumulate: Positive = 1
+    """Batches whose gradients are added up before each step."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """Of the forward pass; weights and gradients stay float32."""
     threads: Positive | None = None
@@ -211,6 +215,37 @@ class Weights(Frozen):
     trained_on: str
     """Task and split."""
     seed: int
+    selected_on: str = "dev"
+    """Split that the epoch was chosen on."""
+
+
+class Released(Frozen):
+    """A checkpoint that a paper's authors released."""
+
+    repository: str
+    """On the Hugging Face hub."""
+    file: str
+    size: str
+    """As far as it is known, for people; what the hub says is what is checked."""
+    licence: str
+    inputs: Modality
+    tasks: tuple[Name, ...] = ()
+    """That it was fine-tuned for; none: it is a start for training."""
+    stage: str = "finetune"
+    """Of training that it comes from."""
+
+
+class Stage(Frozen):
+    """A part of a training in several: what it reads, what it begins with, and how it differs from the recipe."""
+
+    inputs: tuple[Modality, ...]
+    """That it can be done with, the first unless one is named."""
+    after: tuple[str, ...] = ()
+    """Stages whose weights it begins with, any of them; none: it is the first."""
+    pretrained: dict[str, str] = {}
+    """Part of the network -> where its weights of the start come from; the class says what it knows."""
+    recipe: dict[str, Any] = {}
+    """Keys of the recipe that are others here."""
 
 
 class ModelCard(Card):
@@ -220,14 +255,21 @@ class ModelCard(Card):
     implementation: CodeReference
     """Class that meets `slbench.modeling.base.Model`."""
     families: Annotated[tuple[Family, ...], Field(min_length=1)]
-    inputs: Literal["pose", "rgb+pose"]
+    inputs: Modality
+    """What it looks at, unless another of its `modalities` is asked for."""
+    modalities: tuple[Modality, ...] = ()
+    """What it can look at; empty: nothing but `inputs`."""
     paper: str
     notes: tuple[str, ...] = ()
     config: dict[str, Any] = {}
     """Sizes and choices, checked by the class."""
     recipe: Recipe = Recipe()
     weights: Weights | None = None
-    """None: the model must be trained first."""
+    """None: the model must be trained first, or the weights are `released`."""
+    released: tuple[Released, ...] = ()
+    """The authors' own weights, which `slbench run` fetches for their tasks."""
+    stages: dict[str, Stage] = {}
+    """Of a training in several, by name; `slbench train --stage`."""
 
     @property
     def weights_path(self) -> Path | None:

@@ -39,6 +39,8 @@ class Prediction(Frozen):
     """ISLR: the most likely glosses, best first."""
     error: str | None = None
     """Why there is no answer."""
+    measures: dict[str, float] = Field(default_factory=dict)
+    """What the model says of its own work on the clip, such as how far a gate was open."""
 
     def answer(self) -> Answer:
         """What the metrics see."""
@@ -82,6 +84,10 @@ class ModelStamp(Frozen):
     """Of the file that defines the model's class."""
     weights_sha256: str
     """`untrained` in a mock run of a model without weights."""
+    weights_from: str = ""
+    """Where they come from, if they do not lie beside the card: a repository and its commit, or the user's own file."""
+    selected_on: str = ""
+    """Split that the epoch was chosen on, where it is known not to be dev."""
     parameters: int
     """Trainable values, shared ones once."""
 
@@ -97,6 +103,8 @@ class Options(Frozen):
     precision: str
     num_beams: int
     seed: int
+    decoding: str = "open"
+    """Whether any text could come out, as in the papers, or (`closed`) only glosses of the task."""
     mock: bool = False
     """Whether the clips were made up; `task` then tells of them instead of the corpus."""
 
@@ -177,6 +185,8 @@ class RunRecord(Frozen):
     """What the task card says a reader must know."""
     failed: dict[str, str]
     """Clip id -> error; these count as wrong."""
+    measures: dict[str, float] = Field(default_factory=dict)
+    """Means over the clips of what the model says of its own work, such as how far a gate was open."""
     barred: tuple[str, ...]
     """Why the run may not enter a leaderboard; empty if it may."""
     resumed_clips: int

@@ -1,9 +1,24 @@
 """`slbench run`: a model on a task."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class ModalityOption(StrEnum):
+    """As on model cards."""
+
+    pose = "pose"
+    rgb_pose = "rgb+pose"
+
+
+class DecodingOption(StrEnum):
+    """What may come out."""
+
+    open = "open"
+    closed = "closed"
 
 
 def run(
@@ -23,6 +38,18 @@ def run(
         "results"
     ),
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not continue an interrupted run.")] = False,
+    modality: Annotated[
+        ModalityOption | None, typer.Option(help="What the model looks at; by default what its card says.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights of your own: .pth, .pt or .safetensors, instead of the card's.")
+    ] = None,
+    decoding: Annotated[
+        DecodingOption, typer.Option(help="Any text, as in the papers, or only what the task's glosses can make.")
+    ] = DecodingOption.open,
+    videos: Annotated[
+        Path | None, typer.Option(help="Folder of the corpus's videos; by default where `data prepare` found them.")
+    ] = None,
     mock: Annotated[
         bool, typer.Option("--mock", help="Try the model on 8 (or limit) made-up clips, without data or weights.")
     ] = False,
@@ -40,7 +67,23 @@ def run(
 
         planned = Run(
             RunRequest(
-                model, task, split, limit, batch_size, workers, device, precision, num_beams, seed, output, fresh, mock
+                model,
+                task,
+                split,
+                limit,
+                batch_size,
+                workers,
+                device,
+                precision,
+                num_beams,
+                seed,
+                output,
+                fresh,
+                mock,
+                None if modality is None else modality.value,
+                checkpoint,
+                decoding.value,
+                videos,
             )
         )
     for journal in planned.other_journals():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from slbench.data.pictures import Pictures
 from slbench.errors import ClipError
 
 POINTS = 133
@@ -56,6 +57,7 @@ class Clip:
         fps: frames a second; 0 where nobody says.
         text: what the clip says, in the written language of its task.
         gloss: the glosses in order, joined by spaces; empty where there are none.
+        video: its pictures; None where nobody asked for them or there are none.
         people: most persons that the estimator saw in one frame; the keypoints are those of one of them.
     """
 
@@ -66,6 +68,7 @@ class Clip:
     text: str
     gloss: str = ""
     people: int = 1
+    video: Pictures | None = None
 
     @property
     def frames(self) -> int:

@@ -19,7 +19,15 @@ from slbench.engine import provenance
 from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset, with_vocabulary
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal
-from slbench.engine.models import build_model, check_fit, code_digest, find_checkpoint, load_weights, setting_of
+from slbench.engine.models import (
+    build_model,
+    check_fit,
+    code_digest,
+    find_checkpoint,
+    load_weights,
+    looking_at,
+    setting_of,
+)
 from slbench.engine.predict import BatchResult, load_batches, predict_batch
 from slbench.engine.request import RunRequest
 from slbench.engine.stamps import cost, model_stamp, stamped, task_stamp
@@ -55,7 +63,7 @@ class Run:
         self.request = request
         request.check()
         self.task: TaskCard = catalog.get_task(request.task)
-        self.card: ModelCard = catalog.get_model(request.model)
+        self.card: ModelCard = looking_at(catalog.get_model(request.model), request.modality)
         self._check_names()
         self.dataset: DatasetCard = task_dataset(self.task)
         if not request.mock:
@@ -71,7 +79,8 @@ class Run:
         self.split: SplitClips = self._made_up() if request.mock else self._prepared()
         self.asked = with_vocabulary(self.task, self.split)
         check_references(self.asked, self.split)
-        self.model: Model = build_model(self.card, setting_of(self.asked, request.num_beams, request.seed))
+        setting = setting_of(self.asked, request.num_beams, request.seed, self.card.inputs, request.decoding)
+        self.model: Model = build_model(self.card, setting)
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
         self.model.network.to(self.device).eval()
@@ -113,6 +122,7 @@ class Run:
             "seed": request.seed,
             "batch_size": None if request.precision == "float32" else request.batch_size,
             **({"mock": "made-up clips"} if request.mock else {}),
+            **({"decoding": request.decoding} if request.decoding != "open" else {}),
             **({"vocabulary": self.asked.digest()} if self.asked.glosses != self.task.glosses else {}),
         }
 
@@ -249,6 +259,7 @@ class Run:
             precision=request.precision,
             num_beams=request.num_beams,
             seed=request.seed,
+            decoding=request.decoding,
             mock=request.mock,
         )
 

@@ -10,16 +10,30 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from slbench.cards import ModelCard, TaskCard
+from slbench.cards import Modality, ModelCard, TaskCard
 from slbench.catalog import blamed, resolve
-from slbench.errors import CardError, ModelError
+from slbench.errors import CardError, ModelError, OptionError
 from slbench.files import atomic_path, file_digest
-from slbench.modeling.base import Model, Setting
+from slbench.modeling.base import Decoding, Model, Setting
 
 
-def setting_of(task: TaskCard, num_beams: int = 4, seed: int = 0) -> Setting:
+def setting_of(
+    task: TaskCard, num_beams: int = 4, seed: int = 0, inputs: Modality = "pose", decoding: Decoding = "open"
+) -> Setting:
     """How a model is used on this task."""
-    return Setting(task.family, task.language, task.glosses, num_beams, seed)
+    return Setting(task.family, task.language, task.glosses, num_beams, seed, inputs, decoding)
+
+
+def looking_at(card: ModelCard, modality: Modality | None) -> ModelCard:
+    """The card of the model as it looks at this; None: as its card says.
+
+    Raises:
+        OptionError: it can't.
+    """
+    known = card.modalities or (card.inputs,)
+    if modality is not None and modality not in known:
+        raise OptionError(f"--modality {modality}: {card.name} looks at {' or '.join(known)}")
+    return card.model_copy(update={"inputs": modality or card.inputs})
 
 
 def check_fit(card: ModelCard, task: TaskCard) -> None:

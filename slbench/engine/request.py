@@ -4,9 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from slbench.cards import Modality
 from slbench.engine.checks import check_seed
 from slbench.engine.determinism import PRECISIONS
 from slbench.errors import OptionError
+from slbench.modeling.base import Decoding
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class RunRequest:
     fresh: bool = False
     mock: bool = False
     """Made-up clips, `limit` or 8 of them; without weights on its card the model stays untrained."""
+    modality: Modality | None = None
+    """What the model looks at; None: what its card says."""
+    checkpoint: Path | None = None
+    """The user's own weights instead of the card's."""
+    decoding: Decoding = "open"
+    videos: Path | None = None
+    """Folder of the corpus's videos, for a model that looks at pictures; None: where `data prepare` found them."""
 
     def check(self) -> None:
         """Raise OptionError for a number that makes no sense, here or anywhere."""

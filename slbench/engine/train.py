@@ -198,7 +198,7 @@ class Trainer:
             clip = course.train.clip(index)
         except ClipError as error:
             raise DataError(f"training stops, a clip cannot be used: {error}") from error
-        return course.model.prepare(augmented(clip, self.recipe.augmentation, chance))
+        return course.model.prepare(augmented(clip, self.recipe.augmentation, chance), self.place.epoch)
 
     def _check_finite(self, name: str, value: torch.Tensor, batch: Batch) -> None:
         """Before the step: AdamW would carry one value that is not finite into every weight."""

@@ -1,16 +1,18 @@
 """The interface every model meets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from slbench.cards import Family
+from slbench.cards import Family, Modality
 from slbench.data.clip import Clip
 
+Decoding = Literal["open", "closed"]
+"""Whether any text may come out, as in the paper, or only what the glosses of the task can make."""
 Inputs = Mapping[str, np.ndarray]
 """One clip as a model wants it; arrays of any shape."""
 
@@ -22,9 +24,12 @@ class Setting:
     Attributes:
         family: of the task.
         language: written language of the answer, in English.
-        glosses: ISLR's closed vocabulary, to be ranked for every clip; otherwise empty.
-        num_beams: width of the beam search.
+        glosses: ISLR's closed vocabulary, to be ranked for every clip; for closed decoding also that of CSLR; otherwise
+            empty.
+        num_beams: width of the beam search; 1 is greedy.
         seed: of every choice that depends on chance, together with the clip's id.
+        inputs: what it looks at; with pictures, clips have a `video`.
+        decoding: what may come out.
     """
 
     family: Family
@@ -32,6 +37,8 @@ class Setting:
     glosses: tuple[str, ...] = ()
     num_beams: int = 4
     seed: int = 0
+    inputs: Modality = "pose"
+    decoding: Decoding = "open"
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,12 @@ class Output:
     Attributes:
         text: glosses or sentence; may be empty.
         log_likelihoods: one for each gloss of the setting, in its order.
+        measures: what the model says of its own work on the clip, such as how far a gate was open; a record has means.
     """
 
     text: str
     log_likelihoods: tuple[float, ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -58,8 +67,15 @@ class Model(Protocol):
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
         """Build from the card's [config]; raises pydantic's ValidationError where that is wrong."""
 
-    def prepare(self, clip: Clip) -> Inputs:
-        """One clip, on the CPU, from nothing but the clip and the seed; runs in loader workers."""
+    def prepare(self, clip: Clip, draw: int = 0) -> Inputs:
+        """One clip, on the CPU, from nothing but the clip, the seed and the draw; runs in loader workers.
+
+        Args:
+            draw: 0 for an answer. In training the epoch, so that what is left to chance differs from one to the next.
+
+        Raises:
+            ClipError: the clip cannot be used, such as for a video that is shorter than its poses.
+        """
 
     def encode(self, batch: Sequence[Inputs]) -> Any:
         """Read the clips; what comes back is handed to `decode`."""

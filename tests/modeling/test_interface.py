@@ -39,7 +39,7 @@ class Sound:
         self.glosses = setting.glosses
         self.network = nn.Sequential(nn.Dropout(0.5), nn.Linear(266, len(self.glosses)))
 
-    def prepare(self, clip):
+    def prepare(self, clip, draw=0):
         return {"points": clip.keypoints.reshape(clip.frames, -1)}
 
     def encode(self, batch) -> Tensor:
@@ -106,19 +106,19 @@ class HidesWeights(Sound):
 
 
 class NeedsTwoFrames(Sound):
-    def prepare(self, clip):
+    def prepare(self, clip, draw=0):
         points = clip.keypoints.reshape(clip.frames, -1)
         return {"points": points / points.std(axis=0, ddof=1).clip(1e-3)}
 
 
 class WritesIntoTheClip(Sound):
-    def prepare(self, clip):
+    def prepare(self, clip, draw=0):
         np.subtract(clip.keypoints, 0.5, out=clip.keypoints)
         return super().prepare(clip)
 
 
 class ChangesWithEveryLook(Sound):
-    def prepare(self, clip):
+    def prepare(self, clip, draw=0):
         return {"points": super().prepare(clip)["points"] + np.float32(np.random.rand())}  # noqa: NPY002
 
 

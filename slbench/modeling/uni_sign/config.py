@@ -51,6 +51,8 @@ class InputConfig(BaseModel):
     """The same for isolated signs (ISLR)."""
     frame_step: Size = 1
     """Every frame, every second, ... is read; of isolated signs every one."""
+    redraw: bool = False
+    """Whether the frames of longer clips are drawn anew in each epoch of training, as the released code does."""
     score_threshold: float = 0.3
     """Points scoring this or less are not seen."""
     trim_rest: bool = False

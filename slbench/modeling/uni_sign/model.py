@@ -40,9 +40,9 @@ class UniSign:
         """Where the network is."""
         return self.network.part_para.device
 
-    def prepare(self, clip: Clip) -> Inputs:
+    def prepare(self, clip: Clip, draw: int = 0) -> Inputs:
         """The four parts, each (T, V, 3)."""
-        return clip_inputs(clip, self.config.inputs, self.setting.family == "islr", self.setting.seed)
+        return clip_inputs(clip, self.config.inputs, self.setting.family == "islr", self.setting.seed, draw)
 
     def encode(self, batch: Sequence[Inputs]) -> Encoded:
         """Encoder states of prompt and frames."""

@@ -130,24 +130,30 @@ def _divide(xy: Array, seen: np.ndarray, side: float, scale: PartScale) -> None:
     xy[:, :, _BODY] -= 1
 
 
-def select_frames(frames: int, longest: int, clip_id: str, seed: int) -> np.ndarray:
+def chance(*decides: object) -> np.random.RandomState:
+    """A generator that depends on nothing but these values; its stream is the same in every version of numpy."""
+    digest = hashlib.sha256("/".join(map(str, decides)).encode()).digest()
+    return np.random.RandomState(np.frombuffer(digest[:16], np.uint32))
+
+
+def select_frames(frames: int, longest: int, clip_id: str, seed: int, draw: int = 0) -> np.ndarray:
     """Sorted indices of at most `longest` frames, drawn without replacement.
 
-    The draw depends on the clip's id and the seed only. (The released code draws anew each time, so its
-    evaluation is stochastic.)
+    They depend on the clip's id, the seed and the number of the draw only. (The released code draws anew each time,
+    so its evaluation is stochastic.)
     """
     if frames <= longest:
         return np.arange(frames)
-    digest = hashlib.sha256(f"{seed}/{clip_id}".encode()).digest()
-    generator = np.random.RandomState(np.frombuffer(digest[:16], np.uint32))
+    generator = chance(seed, clip_id, draw) if draw else chance(seed, clip_id)
     return np.sort(generator.permutation(frames)[:longest])
 
 
-def clip_inputs(clip: Clip, config: InputConfig, isolated: bool, seed: int) -> dict[str, Array]:
+def clip_inputs(clip: Clip, config: InputConfig, isolated: bool, seed: int, draw: int = 0) -> dict[str, Array]:
     """The parts of a clip as the network sees them: mirrored, trimmed and sub-sampled as configured.
 
     Args:
         isolated: whether the clip shows one sign, from rest to rest.
+        draw: see `Model.prepare`.
     """
     keypoints, scores = clip.keypoints, clip.scores
     if config.dominant_hand == "right":
@@ -158,5 +164,5 @@ def clip_inputs(clip: Clip, config: InputConfig, isolated: bool, seed: int) -> d
     if not isolated:
         keypoints, scores = keypoints[:: config.frame_step], scores[:: config.frame_step]
     longest = config.isolated_max_length if isolated else config.max_length
-    chosen = select_frames(len(keypoints), longest, clip.id, seed)
+    chosen = select_frames(len(keypoints), longest, clip.id, seed, draw if config.redraw else 0)
     return part_inputs(keypoints[chosen], scores[chosen], config.score_threshold, config.part_scale)

@@ -29,7 +29,7 @@ class ArmDirections:
         self.glosses = setting.glosses
         self.network = nn.Linear(4, len(self.glosses))
 
-    def prepare(self, clip: Clip) -> Inputs:
+    def prepare(self, clip: Clip, draw: int = 0) -> Inputs:
         """(4,): unit vectors from shoulder to wrist, averaged over the frames."""
         arms = clip.keypoints[:, WRISTS] - clip.keypoints[:, SHOULDERS]  # (T, 2, 2)
         directions = arms / np.maximum(np.linalg.norm(arms, axis=-1, keepdims=True), 1e-6)

@@ -1,0 +1,41 @@
+"""Pictures of a clip, for models that look at more than keypoints: square regions of some of its frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""(H, W, 3), red, green, blue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A square of a frame; it may lie partly or wholly outside the picture.
+
+    Attributes:
+        frame: of the clip, counted from 0, before anything is left out of it.
+        left, top: corner in pixels.
+        side: in pixels, at least 1.
+    """
+
+    frame: int
+    left: int
+    top: int
+    side: int
+
+
+class Pictures(Protocol):
+    """The frames of one clip. Can be pickled; a file is opened when it is asked for."""
+
+    def size(self) -> tuple[int, int]:
+        """Width and height of the video, in pixels; raises ClipError where it cannot be read."""
+
+    def regions(self, wanted: Sequence[Region]) -> list[Picture]:
+        """(side, side, 3) of each region, in the order in which they are asked for; black outside the picture.
+
+        Raises:
+            ClipError: the video cannot be read, or is shorter than the clip.
+        """
