@@ -1,6 +1,7 @@
 """Checkpoints of every form, good and bad, against the tensors that they were made of."""
 
 import argparse
+import math
 import os
 import pickle
 from collections.abc import Callable
@@ -12,34 +13,36 @@ from fakes import TINY
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from slbench.cards import ModelCard
+from slbench.cards import Modality, ModelCard
 from slbench.engine.inspection import converted, inspected
 from slbench.engine.models import Checkpoint, build_model, load_weights, save_weights
 from slbench.engine.weights import read_tensors
 from slbench.errors import ModelError, OptionError
 from slbench.files import file_digest
 from slbench.modeling.base import Setting
+from slbench.modeling.uni_sign.network import RGB_NAMES
+from slbench.report.cards import checkpoint_rows
 
 HEAD = "mt5_model.lm_head.weight"
 EMBEDDING = "mt5_model.shared.weight"
 COPY = "mt5_model.encoder.embed_tokens.weight"
 CARD = ModelCard(
     name="tiny", title="Tiny", implementation="slbench.modeling.uni_sign.model:UniSign",
-    families=("slt",), inputs="pose", paper="", config=TINY,
+    families=("slt",), inputs="pose", modalities=("pose", "rgb+pose"), paper="", config=TINY,
 )  # fmt: skip
 State = dict[str, Tensor]
 
 
-def fresh(seed: int = 0):
+def fresh(seed: int = 0, inputs: Modality = "pose"):
     torch.manual_seed(seed)
-    model = build_model(CARD, Setting("slt", "Chinese"))
+    model = build_model(CARD, Setting("slt", "Chinese", inputs=inputs))
     model.network.eval()
     return model
 
 
-def released_state(seed: int = 1) -> State:
+def released_state(seed: int = 1, inputs: Modality = "pose") -> State:
     """As the released files: every name, in bfloat16, with an `lm_head` that differs from the embedding."""
-    network = fresh(seed).network
+    network = fresh(seed, inputs).network
     for name, value in network.named_buffers():
         if name.endswith("num_batches_tracked"):
             value += 7
@@ -51,8 +54,8 @@ def released_state(seed: int = 1) -> State:
     return state
 
 
-def load(path: Path, **options: object):
-    model = fresh()
+def load(path: Path, inputs: Modality = "pose", **options: object):
+    model = fresh(inputs=inputs)
     load_weights(model, Checkpoint(path, file_digest(path)), **options)
     return model
 
@@ -307,3 +310,40 @@ def test_a_checkpoint_is_described(tmp_path: Path) -> None:
     assert found.precisions.keys() == {"bfloat16", "int64"}
     assert sum(found.precisions.values()) == len({id(value) for value in state.values()})
     assert found.gate is None
+
+
+def test_pictures_have_weights_of_their_own(tmp_path: Path) -> None:
+    """What a file is for is said, and a checkpoint with pictures is not cut down to poses."""
+    both, poses = tmp_path / "both.pth", tmp_path / "poses.pth"
+    wrapped(state := released_state(inputs="rgb+pose"), both)
+    wrapped(released_state(), poses)
+    assert_loaded(load(both, "rgb+pose"), state)
+    with pytest.raises(ModelError, match=r"the checkpoint is one for --modality rgb\+pose"):
+        load(both)
+    with pytest.raises(ModelError, match="which a pose-only checkpoint lacks: use --modality pose"):
+        load(poses, "rgb+pose")
+    assert_loaded(
+        load(poses, "rgb+pose", may_lack=RGB_NAMES),
+        fresh(inputs="rgb+pose").network.state_dict() | released_state(),
+    )
+    assert [inspected(CARD, path).modality for path in (both, poses)] == ["rgb+pose", "pose"]
+    converted(CARD, both, target := tmp_path / "both.safetensors")
+    assert_loaded(load(target, "rgb+pose"), state)
+    with pytest.raises(ModelError, match="--modality pose"):
+        converted(CARD, poses, target, modality="rgb+pose")
+
+
+def test_the_gate_of_a_checkpoint_is_looked_at(tmp_path: Path) -> None:
+    """As the released code starts, both convolutions 0, nothing passes; a large bias opens it all the way."""
+    state = {name: value.clone() for name, value in released_state(inputs="rgb+pose").items()}
+    last = max(name for name in state if name.startswith("fusion_gate.") and name.endswith("bias"))
+    shown = {}
+    for bias in (0, 0.5, 9):
+        state |= {name: 0 * value for name, value in state.items() if name.startswith("fusion_gate.")}
+        state[last] += bias
+        wrapped(state, path := tmp_path / "a.pth")
+        found = inspected(CARD, path)
+        shown[bias] = checkpoint_rows(path, found)["gate"]
+        assert found.gate == pytest.approx(math.tanh(bias), abs=1e-5)
+    assert "the RGB branch does nothing" in shown[0]
+    assert "0.4621; at 0 the RGB branch would do nothing" in shown[0.5]
