@@ -22,12 +22,15 @@ from slbench import catalog
 from slbench.cards import Modality, ModelCard
 from slbench.cli import main
 from slbench.data.clip import Clip
+from slbench.data.rendered import RenderedHands, write_video
 from slbench.engine.models import build_model, looking_at, setting_of
 from slbench.files import file_digest
+from slbench.modeling.uni_sign.network import RGB_NAMES
 from slbench.records import RunRecord, parse_record
 
 CLIPS = {"train": 3, "dev": 2, "test": 5}
 FRAMES = 24
+LOSSLESS = {"codec": "libx264rgb", "pixels": "rgb24", "options": {"qp": "0"}}
 TEXTS = ("我想喝水。", "今天天气很好，你呢？", "他是老师。", "明天去学校吗？", "谢谢你！")
 
 
@@ -83,8 +86,14 @@ def poses(number: int) -> dict[str, list[np.ndarray]]:
     return {"keypoints": list(np.stack([x, y], axis=-1)[:, None]), "scores": list(scores[:, None])}
 
 
+def drawn(number: int, dark: bool = False) -> RenderedHands:
+    """Its pictures; dark: nobody in them."""
+    frames = {name: np.concatenate(value).astype(np.float32) for name, value in poses(number).items()}
+    return RenderedHands(frames["keypoints"], (not dark) * frames["scores"], (160, 120))
+
+
 def write_corpus(folder: Path) -> None:
-    """labels.* as gzipped pickles, pose_format/*.pkl."""
+    """labels.* as gzipped pickles, pose_format/*.pkl, sentence-crop/*.mp4 of the test split."""
     (folder / "pose_format").mkdir(parents=True)
     for signer, (split, count) in enumerate(CLIPS.items()):
         names = [f"S{number:06}_P{signer:04}_T00" for number in range(count)]
@@ -95,6 +104,9 @@ def write_corpus(folder: Path) -> None:
         (folder / f"labels.{split}").write_bytes(gzip.compress(pickle.dumps(labels)))
         for number, name in enumerate(names):
             (folder / "pose_format" / f"{name}.pkl").write_bytes(pickle.dumps(poses(number)))
+            if split == "test":
+                # Nothing is lost in this coding, so that the pictures are known.
+                write_video(folder / "sentence-crop" / f"{name}.mp4", drawn(number), **LOSSLESS)
 
 
 def write_card(path: Path) -> None:
@@ -111,8 +123,9 @@ def write_checkpoint(path: Path, card: ModelCard, modality: Modality) -> None:
     card = looking_at(card, modality)
     network = build_model(card, setting_of(catalog.get_task("csl-daily-slt"), inputs=card.inputs)).network
     for name, value in network.named_parameters():
-        if value.dim() > 1 and not name.startswith("rgb_support_backbone."):
-            torch.nn.init.normal_(value, std=value[0].numel() ** -0.5)
+        if value.dim() > 1:
+            far = 3 if name.startswith(RGB_NAMES) else 1  # so that what is in the pictures decides some answers
+            torch.nn.init.normal_(value, std=far * value[0].numel() ** -0.5)
     state = {k: v.bfloat16() if v.is_floating_point() else v for k, v in network.state_dict().items()}
     assert {"proj_linear.left.weight", "proj_linear.right.weight"} <= state.keys()
     torch.save({"model": state}, path)
@@ -130,7 +143,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
     return made
 
 
-def answered_by_hand(released: Released, modality: Modality) -> list[str]:
+def answered_by_hand(released: Released, modality: Modality, dark: bool = False) -> list[str]:
     """The model, with weights put in by PyTorch alone, asked for one clip after another."""
     card, task = looking_at(catalog.get_model(str(released.model)), modality), catalog.get_task("csl-daily-slt")
     model = build_model(card, setting_of(task, inputs=card.inputs))
@@ -140,7 +153,8 @@ def answered_by_hand(released: Released, modality: Modality) -> list[str]:
     texts = []
     for number in range(CLIPS["test"]):
         frames = {name: np.concatenate(value).astype(np.float32) for name, value in poses(number).items()}
-        clip = Clip(f"S{number:06}_P0002_T00", frames["keypoints"], frames["scores"], 0.0, text=TEXTS[number])
+        name, video = f"S{number:06}_P0002_T00", drawn(number, dark)
+        clip = Clip(name, frames["keypoints"], frames["scores"], 0.0, text=TEXTS[number], video=video)
         with torch.no_grad():
             texts += [output.text for output in model.decode(model.encode([model.prepare(clip)]))]
     return texts
@@ -157,6 +171,16 @@ def test_poses_alone(released: Released) -> None:
     assert (record.task.dataset, record.task.clips) == ("csl-daily", CLIPS["test"])
     assert record.measures == {}
     assert any("no published version" in reason for reason in record.barred)
+
+
+def test_pictures_and_poses(released: Released) -> None:
+    checkpoint, videos = released.checkpoint("rgb+pose"), released.source / "sentence-crop"
+    record, texts = released.run("rgb+pose", checkpoint, "both", "--videos", videos)
+    expected = answered_by_hand(released, "rgb+pose")
+    assert texts == expected
+    assert record.model.inputs == "rgb+pose"
+    assert record.model.weights_sha256 == file_digest(checkpoint)
+    assert expected != answered_by_hand(released, "rgb+pose", dark=True)
 
 
 def test_a_converted_checkpoint_gives_the_same(released: Released) -> None:
