@@ -15,7 +15,7 @@ from slbench.modeling.uni_sign.config import UniSignConfig
 from slbench.modeling.uni_sign.ctc import Heard, ctc_loss, recombined
 from slbench.modeling.uni_sign.fusion import HandViews, made_up_opening, normalised
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
-from slbench.modeling.uni_sign.network import Encoded, UniSignNetwork
+from slbench.modeling.uni_sign.network import RGB_NAMES, Encoded, UniSignNetwork
 from slbench.modeling.uni_sign.poses import PARTS, clip_inputs, read_frames
 from slbench.modeling.uni_sign.sampling import HANDS, hand_views
 
@@ -24,6 +24,8 @@ class UniSign:
     """Uni-Sign (arXiv 2501.15187), with pictures of the hands or without; glosses and sentences are generated text."""
 
     Config = UniSignConfig
+    rgb_names = RGB_NAMES
+    """How the names begin of the weights that pictures add."""
 
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
         self.config = self.Config.model_validate_json(json.dumps(config), context={"inputs": setting.inputs})
