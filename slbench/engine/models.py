@@ -1,6 +1,7 @@
 """From a model card to a model ready to use."""
 
 import inspect
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,14 +94,20 @@ def find_checkpoint(card: ModelCard) -> Checkpoint:
     return Checkpoint(path, digest)
 
 
-def load_weights(model: Model, checkpoint: Checkpoint) -> None:
-    """Load a checkpoint, strictly; raises ModelError where it does not fit the network."""
+def load_weights(model: Model, checkpoint: Checkpoint, may_lack: Sequence[str] = ()) -> None:
+    """Load a checkpoint, strictly; raises ModelError where it does not fit the network.
+
+    Args:
+        may_lack: beginnings of names that need not be there; these weights stay as they are.
+    """
+    own = model.network.state_dict()
+    kept = {name: value for name, value in own.items() if name.startswith(tuple(may_lack))}
     try:
         tensors = load_file(checkpoint.path)
         names = shared_names(model.network)
         expanded = {name: tensors[owner] for name, owner in names.items() if owner in tensors}
         unknown = {name: tensor for name, tensor in tensors.items() if name not in expanded}
-        model.network.load_state_dict(expanded | unknown, strict=True)
+        model.network.load_state_dict(kept | expanded | unknown, strict=True)
     except (RuntimeError, SafetensorError) as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""

@@ -48,6 +48,7 @@ def model_stamp(card: ModelCard, weights: str, model: Model) -> ModelStamp:
         digest=card.digest(),
         code_sha256=code_digest(model),
         weights_sha256=weights,
+        selected_on="" if card.weights is None or card.weights.selected_on == "dev" else card.weights.selected_on,
         parameters=count_parameters(model.network),
     )
 
