@@ -237,6 +237,8 @@ class Released(Frozen):
     """That it was fine-tuned for; none: it is a start for training."""
     stage: str = "finetune"
     """Of training that it comes from."""
+    selected_on: str = "dev"
+    """Split that the epoch was chosen on."""
 
 
 class Stage(Frozen):

@@ -34,6 +34,9 @@ def predict(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     num_beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.")] = 4,
     seed: Annotated[int, typer.Option(help="Of everything left to chance.")] = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights of your own: .pth, .pt or .safetensors, instead of the card's.")
+    ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
         Format.table
     ),
@@ -48,7 +51,8 @@ def predict(
         from slbench.engine.own_videos import OwnVideos, PredictRequest
 
         options = EstimatorOptions(mode.value, det, pose, "cpu" if device == "mps" else device)
-        planned = OwnVideos(PredictRequest(tuple(videos), model, task, options, device, num_beams, seed, draw))
+        asked = PredictRequest(tuple(videos), model, task, options, device, num_beams, seed, draw, checkpoint)
+        planned = OwnVideos(asked, lambda line: console.errors().print(line, soft_wrap=True))
     with console.stoppable("nothing is kept"), reading_progress(len(videos)) as report:
         predictions = planned.execute(report)
     _show(predictions, output_format)

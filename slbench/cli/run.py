@@ -84,7 +84,8 @@ def run(
                 checkpoint,
                 decoding.value,
                 videos,
-            )
+            ),
+            lambda line: errors().print(line, soft_wrap=True),
         )
     for journal in planned.other_journals():
         errors().print(f"not continued, it was made by other code: {journal}", style="yellow", soft_wrap=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from slbench import catalog
-from slbench.cards import DatasetCard, ModelCard, TaskCard
+from slbench.cards import DatasetCard, ModelCard, Released, TaskCard
 from slbench.data.listing import check_listing
 from slbench.data.mock import CLIPS, MockSplit
 from slbench.data.prepare import prepare, reader_reference
@@ -20,15 +20,16 @@ from slbench.engine.checks import check_references, check_writable, only_writer,
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal
 from slbench.engine.models import (
+    Checkpoint,
     build_model,
     check_fit,
     code_digest,
-    find_checkpoint,
     load_weights,
     looking_at,
     setting_of,
 )
 from slbench.engine.predict import BatchResult, load_batches, predict_batch
+from slbench.engine.released import fetched, weights_of
 from slbench.engine.request import RunRequest
 from slbench.engine.stamps import cost, model_stamp, stamped, task_stamp
 from slbench.errors import OptionError
@@ -55,11 +56,14 @@ class Progress:
 class Run:
     """A run that can start: everything a user can get wrong has been checked.
 
+    Args:
+        report: is told when released weights are fetched, and on which terms.
+
     Raises:
         SlbenchError: on construction, with what is wrong and what to do.
     """
 
-    def __init__(self, request: RunRequest) -> None:
+    def __init__(self, request: RunRequest, report: Callable[[str], None] = lambda _: None) -> None:
         self.request = request
         request.check()
         self.task: TaskCard = catalog.get_task(request.task)
@@ -71,8 +75,7 @@ class Run:
         self.protocol, *self.also = (
             get_protocol(name, self.task.family, self.task.unit) for name in (self.task.protocol, *self.task.also)
         )
-        checkpoint = None if request.mock and self.card.weights is None else find_checkpoint(self.card)
-        self.weights = UNTRAINED if checkpoint is None else checkpoint.sha256
+        weights = self._weights()
         self.device = choose_device(request.device)
         check_writable(request.output)
         make_deterministic(request.seed)
@@ -81,9 +84,22 @@ class Run:
         check_references(self.asked, self.split)
         setting = setting_of(self.asked, request.num_beams, request.seed, self.card.inputs, request.decoding)
         self.model: Model = build_model(self.card, setting)
-        if checkpoint is not None:
-            load_weights(self.model, checkpoint)
+        self.checkpoint = fetched(weights, report) if isinstance(weights, Released) else weights
+        if self.checkpoint is not None:
+            load_weights(self.model, self.checkpoint)
         self.model.network.to(self.device).eval()
+
+    def _weights(self) -> Checkpoint | Released | None:
+        """What is to be loaded; None: a mock run of a model without weights."""
+        own = self.request.checkpoint
+        if self.request.mock and self.card.weights is None and own is None:
+            return None
+        return weights_of(self.card, self.task, own)
+
+    @property
+    def weights(self) -> str:
+        """sha256 of the weights, or `UNTRAINED`."""
+        return UNTRAINED if self.checkpoint is None else self.checkpoint.sha256
 
     def _prepared(self) -> SplitClips:
         """The task's clips."""
@@ -233,7 +249,7 @@ class Run:
             run=self.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             task=task_stamp(self.task, self.dataset, self.split.manifest),
-            model=model_stamp(self.card, self.weights, self.model),
+            model=model_stamp(self.card, self.weights, self.model, self.checkpoint),
             options=self._options(),
             protocol=self.protocol.name,
             scores=scores.pop(self.protocol.name),

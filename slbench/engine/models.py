@@ -1,7 +1,7 @@
 """From a model card to a model ready to use."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,12 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from slbench.cards import Modality, ModelCard, TaskCard
 from slbench.catalog import blamed, resolve
+from slbench.engine.fitting import fitted, shared_names
+from slbench.engine.weights import read_tensors
 from slbench.errors import CardError, ModelError, OptionError
 from slbench.files import atomic_path, file_digest
 from slbench.modeling.base import Decoding, Model, Setting
@@ -67,14 +69,23 @@ def build_model(card: ModelCard, setting: Setting) -> Model:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of weights that is the one its card describes."""
+    """A file of weights.
+
+    Attributes:
+        path: of the file.
+        sha256: of it.
+        origin: where it comes from; empty: it lies beside its card.
+        selected_on: split that the epoch was chosen on.
+    """
 
     path: Path
     sha256: str
+    origin: str = ""
+    selected_on: str = "dev"
 
 
 def find_checkpoint(card: ModelCard) -> Checkpoint:
-    """The card's checkpoint.
+    """The checkpoint beside the card.
 
     Raises:
         ModelError: the card names none, or the file is not the one the card describes.
@@ -91,45 +102,39 @@ def find_checkpoint(card: ModelCard) -> Checkpoint:
         raise ModelError(
             f"{path}: sha256 is {digest}, {card.path} says {card.weights.sha256}: the file is damaged or another one"
         )
-    return Checkpoint(path, digest)
+    return Checkpoint(path, digest, selected_on=card.weights.selected_on)
 
 
 def load_weights(model: Model, checkpoint: Checkpoint, may_lack: Sequence[str] = ()) -> None:
-    """Load a checkpoint, strictly; raises ModelError where it does not fit the network.
+    """Load a checkpoint into the network, in the network's precision; see `fitting.fitted` for what it must have.
 
     Args:
         may_lack: beginnings of names that need not be there; these weights stay as they are.
+
+    Raises:
+        ModelError: it cannot be read, or does not fit; the network is as it was.
     """
-    own = model.network.state_dict()
-    kept = {name: value for name, value in own.items() if name.startswith(tuple(may_lack))}
-    try:
-        tensors = load_file(checkpoint.path)
-        names = shared_names(model.network)
-        expanded = {name: tensors[owner] for name, owner in names.items() if owner in tensors}
-        unknown = {name: tensor for name, tensor in tensors.items() if name not in expanded}
-        model.network.load_state_dict(kept | expanded | unknown, strict=True)
-    except (RuntimeError, SafetensorError) as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
-        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-        raise ModelError(
-            f"{checkpoint.path}: does not fit the network of its card: {lines[0]}{more}; "
-            "undo the change of [config], or train again"
-        ) from error
-
-
-def shared_names(network: torch.nn.Module) -> dict[str, str]:
-    """Name of each tensor of the state dict -> the first name of the same tensor; checkpoints hold each once."""
-    first: dict[int, str] = {}
-    return {name: first.setdefault(id(value), name) for name, value in network.state_dict(keep_vars=True).items()}
+    found = fitted(model, read_tensors(checkpoint.path), checkpoint.path, may_lack)
+    owners = shared_names(model.network)
+    state = {name: found[owner] for name, owner in owners.items() if owner in found}
+    model.network.load_state_dict(state, strict=len(state) == len(owners))
 
 
 def save_weights(network: torch.nn.Module, path: Path) -> str:
     """Write a checkpoint as safetensors, atomically; its sha256. Raises OutputError where that is impossible."""
     state = network.state_dict()
-    tensors = {name: state[name].contiguous() for name in dict.fromkeys(shared_names(network).values())}
+    return save_tensors({name: state[name] for name in dict.fromkeys(shared_names(network).values())}, path)
+
+
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> str:
+    """Write tensors, each once, as safetensors; atomically; sha256 of the file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     with atomic_path(path) as temporary:
         try:
-            save_file(tensors, temporary)
+            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
         except SafetensorError as error:  # a full disk comes as this
             raise OSError(str(error)) from error
     return file_digest(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from slbench import catalog
-from slbench.cards import DatasetCard, ModelCard, TaskCard
+from slbench.cards import DatasetCard, ModelCard, Released, TaskCard
 from slbench.data.clip import Clip
 from slbench.data.draw import draw
 from slbench.data.estimator import Estimator
@@ -19,8 +19,9 @@ from slbench.data.store import ClipRow, Store, folder_of, prepared_splits
 from slbench.data.wholebody import EstimatorOptions, need_extra
 from slbench.engine.checks import check_seed, task_dataset, with_vocabulary
 from slbench.engine.determinism import choose_device, make_deterministic
-from slbench.engine.models import build_model, check_fit, find_checkpoint, load_weights, setting_of
+from slbench.engine.models import build_model, check_fit, load_weights, setting_of
 from slbench.engine.predict import load_batches, predict_batch
+from slbench.engine.released import fetched, weights_of
 from slbench.errors import CardError, ClipError, DataError, OptionError
 from slbench.modeling.base import Model
 from slbench.records import Prediction
@@ -37,6 +38,7 @@ class PredictRequest:
         videos: video files, folders of images, or files of poses.
         estimator: of the poses of videos.
         draw: an .mp4 for one video, or a folder.
+        checkpoint: the user's own weights instead of the card's.
     """
 
     videos: tuple[Path, ...]
@@ -47,6 +49,7 @@ class PredictRequest:
     num_beams: int = 4
     seed: int = 0
     draw: Path | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -101,23 +104,26 @@ class OwnClips:
 class OwnVideos:
     """A prediction that can start: everything a user can get wrong has been checked.
 
+    Args:
+        report: is told when released weights are fetched, and on which terms.
+
     Raises:
         SlbenchError: on construction, with what is wrong and what to do.
     """
 
-    def __init__(self, request: PredictRequest) -> None:
+    def __init__(self, request: PredictRequest, report: Callable[[str], None] = lambda _: None) -> None:
         self.request = request
         self._check_options()
         task: TaskCard = catalog.get_task(request.task)
         self.card: ModelCard = catalog.get_model(request.model)
         check_fit(self.card, task)
         self.dataset = task_dataset(task)
-        checkpoint = find_checkpoint(self.card)
+        weights = weights_of(self.card, task, request.checkpoint)
         self.task = _with_glosses(task, self.dataset)
         device = choose_device(request.device)
         make_deterministic(request.seed)
         self.model: Model = build_model(self.card, setting_of(self.task, request.num_beams, request.seed))
-        load_weights(self.model, checkpoint)
+        load_weights(self.model, fetched(weights, report) if isinstance(weights, Released) else weights)
         self.model.network.to(device).eval()
         if not all(map(holds_poses, request.videos)):
             self.estimator  # noqa: B018 - made now, so that what is wrong with it is said before any work

@@ -10,9 +10,10 @@ import torch
 from slbench import catalog
 from slbench.cards import Augmentation, Modality, ModelCard, Stage
 from slbench.engine.changes import changed_card
+from slbench.engine.fitting import picture_names
 from slbench.engine.models import Checkpoint, find_checkpoint, load_weights, looking_at
+from slbench.engine.released import own_checkpoint
 from slbench.errors import OptionError, near, some
-from slbench.files import file_digest
 from slbench.modeling.base import Model, Pretrainable
 
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
@@ -92,11 +93,8 @@ def find_start(init: str | None, card: ModelCard, name: str | None) -> Start | N
 
 
 def _start(init: str) -> Start:
-    path = Path(init)
-    if path.suffix in WEIGHT_FILES:
-        if not path.is_file():
-            raise OptionError(f"--init {init}: there is no such file")
-        return Start(Checkpoint(path, file_digest(path)))
+    if Path(init).suffix in WEIGHT_FILES:
+        return Start(own_checkpoint(Path(init)))
     card = catalog.get_model(init)
     return Start(find_checkpoint(card), "" if card.weights is None else card.weights.stage, card.inputs)
 
@@ -123,8 +121,7 @@ def may_lack(card: ModelCard, name: str | None, model: Model) -> tuple[str, ...]
     stage = get_stage(card, name)
     if stage is None or any(card.inputs in card.stages[one].inputs for one in stage.after):
         return ()
-    names: tuple[str, ...] = getattr(model, "rgb_names", ())
-    return names
+    return picture_names(model)
 
 
 def sources_of(card: ModelCard, name: str | None, changes: Sequence[str]) -> dict[str, str]:

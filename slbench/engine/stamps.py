@@ -8,7 +8,7 @@ import torch
 
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.store import Manifest
-from slbench.engine.models import code_digest, count_parameters
+from slbench.engine.models import Checkpoint, code_digest, count_parameters
 from slbench.engine.predict import BatchResult
 from slbench.engine.provenance import peak_memory_mb
 from slbench.metrics.base import Score
@@ -40,7 +40,7 @@ def stamped(scores: Sequence[Score]) -> tuple[ScoreStamp, ...]:
     return tuple(ScoreStamp(**asdict(score)) for score in scores)
 
 
-def model_stamp(card: ModelCard, weights: str, model: Model) -> ModelStamp:
+def model_stamp(card: ModelCard, weights: str, model: Model, checkpoint: Checkpoint | None) -> ModelStamp:
     """The model, and the very weights it was run with."""
     return ModelStamp(
         name=card.name,
@@ -48,7 +48,8 @@ def model_stamp(card: ModelCard, weights: str, model: Model) -> ModelStamp:
         digest=card.digest(),
         code_sha256=code_digest(model),
         weights_sha256=weights,
-        selected_on="" if card.weights is None or card.weights.selected_on == "dev" else card.weights.selected_on,
+        weights_from=checkpoint.origin if checkpoint else "",
+        selected_on=checkpoint.selected_on if checkpoint and checkpoint.selected_on != "dev" else "",
         parameters=count_parameters(model.network),
     )
 

@@ -1,7 +1,8 @@
 """Cards as people read them."""
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -9,6 +10,9 @@ from slbench import catalog
 from slbench.cards import Card, DatasetCard, ModelCard, TaskCard
 from slbench.errors import CardError
 from slbench.report.tables import COMPOSED, simple_table
+
+if TYPE_CHECKING:
+    from slbench.engine.inspection import Inspected
 
 
 def card_values(card: Card) -> dict[str, Any]:
@@ -54,8 +58,9 @@ def _row(card: Card) -> dict[str, str]:
         case TaskCard():
             about = {"family": card.family, "dataset": card.dataset}
         case ModelCard():
-            weights = "yes" if card.weights else "to be trained"
-            about = {"families": " ".join(card.families), "inputs": card.inputs, "weights": weights}
+            weights = "yes" if card.weights else "released" if card.released else "to be trained"
+            inputs = " ".join(card.modalities or (card.inputs,))
+            about = {"families": " ".join(card.families), "inputs": inputs, "weights": weights}
         case DatasetCard():
             about = {"splits": ", ".join(f"{name} {clips:,}" for name, clips in card.splits.items())}
         case _:
@@ -77,15 +82,60 @@ def _note(card: Card) -> str:
 def detail_table(card: Card, extra: dict[str, str]) -> Table:
     """Everything on one card, key by key, and what else is known about it."""
     table = simple_table(f"{card.kind} {card.name}", ("key", "value"))
-    for key, value in (*_values(card).items(), *extra.items()):
-        if value not in (None, [], {}):
+    listed = {"released": _released(card), "stages": _stages(card)} if isinstance(card, ModelCard) else {}
+    for key, value in (_values(card) | listed | extra).items():
+        if value not in (None, [], {}, ""):
             table.add_row(key, _readable(value))
     return table
 
 
+def _released(card: ModelCard) -> str:
+    """The files of each repository: what each is for, and what a model with it looks at."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for one in card.released:
+        used = f"for {', '.join(one.tasks)}" if one.tasks else f"from the stage {one.stage}, to begin a training with"
+        chosen = "" if one.selected_on == "dev" else f"; epoch chosen on {one.selected_on}"
+        place = lines.setdefault((one.repository, one.licence), [])
+        place.append(f"  {one.file} ({one.size}, {one.inputs}): {used}{chosen}")
+    return "\n".join(
+        "\n".join([f"{repository} on the Hugging Face hub, {licence}", *files])
+        for (repository, licence), files in lines.items()
+    )
+
+
+def _stages(card: ModelCard) -> str:
+    """What each stage looks at, begins with and changes of the recipe."""
+    lines = []
+    for name, stage in card.stages.items():
+        begins = [f"after {' or '.join(stage.after)}"] if stage.after else []
+        begins += [f"{part} from {source}" for part, source in stage.pretrained.items()]
+        changes = f": {_inline(stage.recipe)}" if stage.recipe else ""
+        lines.append(f"{name} ({'; '.join([' or '.join(stage.inputs), *begins])}){changes}")
+    return "\n".join(lines)
+
+
+def checkpoint_rows(path: Path, found: "Inspected") -> dict[str, str]:
+    """Key -> value of what a checkpoint is, for `detail_table`."""
+    precisions = ", ".join(f"{name} ({tensors:,} tensors)" for name, tensors in found.precisions.items())
+    rows = {
+        "checkpoint": f"{path}: fits the network, for --modality {found.modality}",
+        "sha256": found.sha256,
+        "parameters": f"{found.parameters:,}",
+        "precision": precisions,
+    }
+    return rows if found.gate is None else rows | {"gate": _gate_line(found.gate)}
+
+
+def _gate_line(opening: float) -> str:
+    """What the mean opening says."""
+    dead = "0: with these weights the RGB branch does nothing, answers are those of the poses alone"
+    alive = f"{opening:.4f}; at 0 the RGB branch would do nothing"
+    return f"mean opening on made-up features {dead if opening == 0 else alive}"
+
+
 def _readable(value: Any) -> str:
     if isinstance(value, dict):
-        return "\n".join(f"{key} = {_inline(item)}" for key, item in value.items())
+        return "\n".join(f"{key} = {_inline(item)}" for key, item in value.items() if item not in (None, [], {}, ""))
     if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         return "\n".join(map(_one_line, value))
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -39,7 +39,9 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
 def test_options_are_a_promise() -> None:
     """The surface of `run` and `train`: changing it is a decision, not an accident."""
     options = {
-        "run": "model task split limit batch-size workers device precision num-beams seed output fresh mock",
+        "run": "model task split limit batch-size workers device precision num-beams seed output fresh mock modality "
+        "checkpoint decoding videos",
+        "convert": "model output modality precision",
         "train": "model task output init seed device set resume",
         "score": "task references protocol family unit split allow-missing overlap bleurt format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
@@ -102,7 +104,10 @@ RUN = ["run", "--model", "uni-sign-mini", "--task", "fingerspelling-islr"]
     [
         (["run", "--model", "uni-sgn", "--task", "fingerspelling-islr"], "no model 'uni-sgn'; did you mean uni-sign"),
         (["run", "--model", "uni-sign-mini", "--task", "fingerspelling"], "no task 'fingerspelling'; did you mean"),
-        (["run", "--model", "uni-sign", "--task", "fingerspelling-islr"], "uni-sign has no weights"),
+        (
+            ["run", "--model", "uni-sign", "--task", "fingerspelling-islr"],
+            "no weights were released for fingerspelling-islr",
+        ),
         ([*RUN, "--batch-size", "0"], "--batch-size 0: must be at least 1"),
         ([*RUN, "--device", "cuda"], "--device cuda: not available here"),
         ([*RUN, "--task", "nowhere.toml"], "nowhere.toml: cannot be read"),
