@@ -39,3 +39,20 @@ class Pictures(Protocol):
         Raises:
             ClipError: the video cannot be read, or is shorter than the clip.
         """
+
+
+def cut(picture: Picture, region: Region) -> Picture:
+    """(side, side, 3): the region of its frame; black outside the picture.
+
+    Args:
+        picture: (H, W, 3), the whole frame.
+        region: whose number of the frame is not looked at.
+    """
+    found: Picture = np.zeros((region.side, region.side, 3), np.uint8)
+    height, width = picture.shape[:2]
+    left, right = (min(max(edge, 0), width) for edge in (region.left, region.left + region.side))
+    top, bottom = (min(max(edge, 0), height) for edge in (region.top, region.top + region.side))
+    found[top - region.top : bottom - region.top, left - region.left : right - region.left] = picture[
+        top:bottom, left:right
+    ]
+    return found

@@ -94,6 +94,8 @@ def find_start(init: str | None, card: ModelCard, name: str | None) -> Start | N
 
 def _start(init: str) -> Start:
     if Path(init).suffix in WEIGHT_FILES:
+        if not Path(init).is_file():
+            raise OptionError(f"--init {init}: there is no such file")
         return Start(own_checkpoint(Path(init)))
     card = catalog.get_model(init)
     return Start(find_checkpoint(card), "" if card.weights is None else card.weights.stage, card.inputs)

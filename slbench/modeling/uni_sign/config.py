@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 PartName = Literal["body", "left", "right", "face_all"]
 PartScale = Literal["body", "own"]
@@ -63,6 +63,35 @@ class InputConfig(BaseModel):
     """What hands and face are measured in: the body's box, as released, or their own reach in the clip."""
 
 
+def _halved_five_times(side: int) -> int:
+    if side % 32 or side < 64:
+        raise ValueError(f"{side} is not a multiple of 32 from 64 up; the backbone halves crops five times")
+    return side
+
+
+class RGBConfig(BaseModel):
+    """The branch that looks at crops of the hands; it is there where the model is asked for rgb+pose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Of the frames that show a hand, how many have it looked at; likelier those with a finger tip in doubt."""
+    crop_size: Annotated[Size, AfterValidator(_halved_five_times)] = 112
+    """Side in pixels to which crops are brought."""
+    width: Annotated[float, Field(gt=0)] = 1.0
+    """Channels of the backbone, by those of EfficientNet-B0."""
+    depth: Annotated[float, Field(gt=0)] = 1.0
+    """The same of its blocks."""
+    stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Chance in training that the backbone's last block is skipped; it rises to this from 0 at the first."""
+    heads: Size = 8
+    """Of the cross attention; they divide `spatial_dims[-1]`."""
+    groups: Size = 8
+    """Of the deformable attention, each with places of its own; they divide `spatial_dims[-1]`."""
+    gate_bias: Annotated[float, Field(gt=0)] = 0.1
+    """What the gate starts with. The released code starts with 0, from where no gradient leads away."""
+
+
 class UniSignConfig(BaseModel):
     """Everything that decides the shape of the network."""
 
@@ -105,6 +134,7 @@ class UniSignConfig(BaseModel):
     """CSLR: made-up sentences that the language model learns from for each training clip, of the vectors found in the
     batch in random order. Only for glosses of one token each, such as letters."""
     inputs: InputConfig = InputConfig()
+    rgb: RGBConfig = RGBConfig()
     language_model: LanguageModelConfig = LanguageModelConfig()
 
     @model_validator(mode="after")
@@ -115,4 +145,23 @@ class UniSignConfig(BaseModel):
             raise ValueError("ctc_only: needs a ctc_weight above 0")
         if self.ctc_recombined and not self.ctc_compression:
             raise ValueError("ctc_recombined: needs ctc_compression, which finds what is recombined")
+        return self
+
+    @model_validator(mode="after")
+    def _pictures_fit(self, info: ValidationInfo) -> Self:
+        """Only where the validation's context says that the model looks at pictures."""
+        if (info.context or {}).get("inputs") != "rgb+pose":
+            return self
+        if self.inputs.dominant_hand == "right":
+            raise ValueError(
+                'inputs.dominant_hand = "right" mirrors keypoints but no pictures; for rgb+pose leave it out'
+            )
+        if not {"left", "right"} & set(self.parts):
+            raise ValueError("parts: has no hand whose pictures could be looked at; add left or right, or ask for pose")
+        width = self.spatial_dims[-1]
+        if width % 2 or width % self.rgb.heads or width % self.rgb.groups:
+            raise ValueError(
+                f"spatial_dims: ends with {width}; for rgb+pose that must be even and a multiple of "
+                f"rgb.heads = {self.rgb.heads} and rgb.groups = {self.rgb.groups}"
+            )
         return self

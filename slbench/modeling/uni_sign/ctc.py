@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from slbench.modeling.uni_sign.fusion import Openings
+
 BLANK = 0
 """Token id of the blank; T5's padding, which no text holds."""
 
@@ -55,12 +57,14 @@ class Heard:
         lengths: vectors of each clip, at least 1; their sum is m.
         labels_m: the token that each vector stands for, `BLANK` where a clip has none; None if these are frames.
         ctc_nv: packed logits of the CTC layer, a row a frame, if there is one.
+        openings: of the gate for what was looked at in pictures; None where that is nothing.
     """
 
     vectors_md: Tensor
     lengths: Sequence[int]
     labels_m: Tensor | None = None
     ctc_nv: Tensor | None = None
+    openings: Openings | None = None
 
 
 def compressed(x_nd: Tensor, ctc_nv: Tensor, lengths: Sequence[int]) -> Heard:

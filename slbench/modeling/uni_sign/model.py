@@ -1,6 +1,7 @@
 """Uni-Sign behind the interface of `slbench.modeling.base`: every task is translation."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,22 +13,25 @@ from slbench.data.clip import Clip
 from slbench.modeling.base import Inputs, Output, Setting
 from slbench.modeling.uni_sign.config import UniSignConfig
 from slbench.modeling.uni_sign.ctc import Heard, ctc_loss, recombined
+from slbench.modeling.uni_sign.fusion import HandViews, made_up_opening, normalised
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
-from slbench.modeling.uni_sign.network import Encoded, UniSignNetwork
-from slbench.modeling.uni_sign.poses import clip_inputs
+from slbench.modeling.uni_sign.network import RGB_NAMES, Encoded, UniSignNetwork
+from slbench.modeling.uni_sign.poses import PARTS, clip_inputs, read_frames
 from slbench.modeling.uni_sign.pretrained import load_pretrained
+from slbench.modeling.uni_sign.sampling import HANDS, hand_views
 
 
 class UniSign:
-    """Uni-Sign, pose branch (arXiv 2501.15187); glosses and sentences are both generated text."""
+    """Uni-Sign (arXiv 2501.15187), with pictures of the hands or without; glosses and sentences are generated text."""
 
     Config = UniSignConfig
+    rgb_names = RGB_NAMES
 
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
-        self.config = self.Config.model_validate_json(json.dumps(config))
+        self.config = self.Config.model_validate_json(json.dumps(config), context={"inputs": setting.inputs})
         self.setting = setting
         self.tokenizer = build_tokenizer(self.config.language_model.tokenizer)
-        self.network = UniSignNetwork(self.config)
+        self.network = UniSignNetwork(self.config, setting.inputs == "rgb+pose")
         self.prompt = self._tokens(self.config.prompt.format(language=setting.language, family=setting.family))
         self.candidates = [self._tokens(gloss) for gloss in setting.glosses]
 
@@ -42,18 +46,45 @@ class UniSign:
         return self.network.part_para.device
 
     def prepare(self, clip: Clip, draw: int = 0) -> Inputs:
-        """The four parts, each (T, V, 3)."""
-        return clip_inputs(clip, self.config.inputs, self.setting.family == "islr", self.setting.seed, draw)
+        """The four parts, each (T, V, 3); with pictures also what `hand_views` gives."""
+        config, seed = self.config, self.setting.seed
+        read = read_frames(clip, config.inputs, self.setting.family == "islr", seed, draw)
+        parts = clip_inputs(read, config.inputs)
+        if not self.network.pictures:
+            return parts
+        return parts | hand_views(clip, read, config.parts, config.rgb, seed, draw)
 
     def encode(self, batch: Sequence[Inputs]) -> Encoded:
         """Encoder states of prompt and frames."""
         return self.network.read(self._heard(batch), self._prompt())
 
     def _heard(self, batch: Sequence[Inputs]) -> Heard:
-        parts = {
-            name: torch.cat([torch.from_numpy(inputs[name]) for inputs in batch]).to(self.device) for name in batch[0]
-        }
-        return self.network.hear(parts, [len(inputs["body"]) for inputs in batch])
+        parts = {name: self._packed(batch, name) for name in PARTS}
+        lengths = [len(inputs["body"]) for inputs in batch]
+        hands = [name for name in HANDS if any(len(inputs.get(f"{name}_frames", ())) for inputs in batch)]
+        return self.network.hear(parts, lengths, {name: self._views(batch, name, lengths) for name in hands})
+
+    def _packed(self, batch: Sequence[Inputs], name: str) -> Tensor:
+        return torch.cat([torch.from_numpy(inputs[name]) for inputs in batch]).to(self.device)
+
+    def _views(self, batch: Sequence[Inputs], hand: str, lengths: Sequence[int]) -> HandViews:
+        """Crops of one hand, one clip's after another's."""
+        counts = torch.tensor([len(inputs[f"{hand}_frames"]) for inputs in batch])
+        clips_k = torch.repeat_interleave(counts).to(self.device)
+        starts_b = (torch.tensor(lengths).cumsum(0) - torch.tensor(lengths)).to(self.device)
+        return HandViews(
+            frames_k=self._packed(batch, f"{hand}_frames") + starts_b[clips_k],
+            clips_k=clips_k,
+            crops_k3hw=normalised(self._packed(batch, f"{hand}_crops")),
+            places_kvx=self._packed(batch, f"{hand}_places"),
+        )
+
+    def self_check(self) -> dict[str, float]:
+        """What the network says of itself without data: the `gate`'s mean opening on made-up features.
+
+        Empty without pictures. 0 says that pictures change no answer, at least on these features.
+        """
+        return {"gate": made_up_opening(self.network)} if self.network.pictures else {}
 
     def _prompt(self) -> Tensor:
         return torch.tensor(self.prompt, device=self.device)
@@ -69,7 +100,8 @@ class UniSign:
             do_sample=False,
         )
         texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return [Output(text, tuple(scores)) for text, scores in zip(texts, self._log_likelihoods(encoded), strict=True)]
+        answers = zip(texts, self._log_likelihoods(encoded), measures_of(encoded), strict=True)
+        return [Output(text, tuple(scores), measures) for text, scores, measures in answers]
 
     def _log_likelihoods(self, encoded: Encoded) -> list[list[float]]:
         if not self.candidates:
@@ -105,3 +137,10 @@ class UniSign:
         texts = [" ".join(self.tokenizer.batch_decode([[label] for label in labels])) for labels in spelled]
         joined = Heard(torch.cat([heard.vectors_md, more.vectors_md]), [*heard.lengths, *more.lengths])
         return joined, tokens + [self._tokens(text) for text in texts]
+
+
+def measures_of(encoded: Encoded) -> list[dict[str, float]]:
+    """For each clip the mean opening of the `gate`; nothing where no picture was looked at."""
+    if encoded.openings is None:
+        return [{} for _ in encoded.mask_bl]
+    return [{} if math.isnan(mean) else {"gate": mean} for mean in encoded.openings.means(len(encoded.mask_bl))]

@@ -1,11 +1,12 @@
-"""The network: four pose encoders, and an mT5 that reads their output after a prompt.
+"""The network: four pose encoders, pictures that may help those of the hands, and an mT5 that reads after a prompt.
 
 Names of modules and parameters are those of the released checkpoints (`mt5_model.`,
 `gcn_modules.`, ...), so that these load strictly.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 from slbench.modeling.uni_sign.config import UniSignConfig
 from slbench.modeling.uni_sign.ctc import Heard, compressed, place_codes
+from slbench.modeling.uni_sign.fusion import RGB_NAMES, HandFusion, HandViews, Openings
 from slbench.modeling.uni_sign.graph import (
     LENGTH_STEP,
     GraphConvolution,
@@ -24,19 +26,35 @@ from slbench.modeling.uni_sign.graph import (
 from slbench.modeling.uni_sign.language import IGNORED, build_language_model
 from slbench.modeling.uni_sign.poses import BODY_JOINT, PARTS
 
+__all__ = ["RGB_NAMES", "Encoded", "UniSignNetwork"]
+NONE: Mapping[str, HandViews] = MappingProxyType({})
+"""No pictures."""
+
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the text decoder attends to: states_bld, and mask_bl (1 for a prompt token or a vector that was heard)."""
+    """What the text decoder attends to.
+
+    Attributes:
+        states_bld: the encoder's output.
+        mask_bl: 1 for a prompt token or a vector that was heard.
+        openings: see `Heard`.
+    """
 
     states_bld: Tensor
     mask_bl: Tensor
+    openings: Openings | None = None
 
 
-class UniSignNetwork(nn.Module):
-    """Uni-Sign's pose branch and language model (paper section 3; released `models.py`)."""
+class UniSignNetwork(HandFusion):
+    """Uni-Sign (paper section 3; released `models.py`).
 
-    def __init__(self, config: UniSignConfig) -> None:
+    Args:
+        config: of all parts.
+        pictures: whether there is a branch for pictures of the hands; without it these parameters are not there.
+    """
+
+    def __init__(self, config: UniSignConfig, pictures: bool = False) -> None:
         super().__init__()
         self.config = config
         spatial, temporal = config.spatial_dims, config.temporal_dims
@@ -53,13 +71,7 @@ class UniSignNetwork(nn.Module):
         joined = len(PARTS) * temporal[-1]
         self.part_para = nn.Parameter(torch.zeros(joined))
         self.pose_proj = nn.Linear(joined, config.language_model.d_model)
-        for linear in (*self.proj_linear.values(), self.pose_proj):
-            assert isinstance(linear, nn.Linear)
-            nn.init.trunc_normal_(linear.weight, std=config.linear_std)
-            nn.init.zeros_(linear.bias)
-        for module in self.modules():
-            if isinstance(module, GraphConvolution):
-                module.A.data.add_(torch.randn_like(module.A), alpha=config.adjacency_noise)
+        self._start_pose_branch()
         self.mt5_model = build_language_model(config.language_model)
         self.ctc: nn.Linear | None = None
         if config.ctc_weight:
@@ -67,12 +79,26 @@ class UniSignNetwork(nn.Module):
             nn.init.normal_(self.ctc.weight, std=config.language_model.d_model**-0.5)
         if config.ctc_compression:
             self.ctc_place = nn.Parameter(torch.tensor(1.0))
+        self.pictures = pictures
+        if pictures:
+            self.add_fusion(spatial[-1], config.rgb)
 
-    def pose_features(self, parts: Mapping[str, Tensor], packing: Packing) -> Tensor:
-        """Parts, each (n, V, 3) packed, -> x_nd with d the language model's width."""
-        spatial: dict[str, Tensor] = {
-            name: self.gcn_modules[name](self.proj_linear[name](parts[name]), packing) for name in self.config.parts
-        }
+    def _start_pose_branch(self) -> None:
+        for linear in (*self.proj_linear.values(), self.pose_proj):
+            assert isinstance(linear, nn.Linear)
+            nn.init.trunc_normal_(linear.weight, std=self.config.linear_std)
+            nn.init.zeros_(linear.bias)
+        for module in self.modules():
+            if isinstance(module, GraphConvolution):
+                module.A.data.add_(torch.randn_like(module.A), alpha=self.config.adjacency_noise)
+
+    def spatial_features(self, parts: Mapping[str, Tensor], packing: Packing) -> dict[str, Tensor]:
+        """Parts, each (n, V, 3) packed, -> x_nvc of each frame by itself."""
+        points = {name: self.proj_linear[name](parts[name]) for name in self.config.parts}
+        return {name: self.gcn_modules[name](x_nvc, packing) for name, x_nvc in points.items()}
+
+    def joined_features(self, spatial: Mapping[str, Tensor], packing: Packing) -> Tensor:
+        """x_nvc of the parts -> x_nd with d the language model's width."""
         features = [self._part_features(name, spatial, packing) for name in PARTS]
         joined_nd = torch.cat(features, dim=-1) + self.part_para
         return packing.project(self.pose_proj, F.dropout(joined_nd, self.config.pose_dropout, self.training))
@@ -87,15 +113,26 @@ class UniSignNetwork(nn.Module):
         features: Tensor = self.fusion_gcn_modules[name](x_nvc, packing).mean(dim=1)
         return features
 
-    def hear(self, parts: Mapping[str, Tensor], lengths: Sequence[int]) -> Heard:
+    def hear(self, parts: Mapping[str, Tensor], lengths: Sequence[int], views: Mapping[str, HandViews] = NONE) -> Heard:
         """What the language model is to read.
 
         Args:
             parts: packed part inputs.
             lengths: frames of each clip; their sum is n.
+            views: crops by hand; a hand of which there is none in the batch is left out.
         """
         packing = self._packing(lengths)
-        pose_nd = self.pose_features(parts, packing)
+        spatial, openings = self.spatial_features(parts, packing), []
+        for name, seen in views.items():
+            spatial[name], opening_kv = self.fused(spatial[name], seen)
+            openings.append(opening_kv)
+        heard = self._heard(self.joined_features(spatial, packing), packing, lengths)
+        if not openings:
+            return heard
+        clips_k = torch.cat([seen.clips_k for seen in views.values()])
+        return replace(heard, openings=Openings(clips_k, torch.cat(openings)))
+
+    def _heard(self, pose_nd: Tensor, packing: Packing, lengths: Sequence[int]) -> Heard:
         if self.ctc is None:
             return Heard(pose_nd, lengths)
         ctc_nv = packing.project(self.ctc, pose_nd)
@@ -122,7 +159,7 @@ class UniSignNetwork(nn.Module):
         """The encoder's states."""
         embeds_bld, mask_bl = self.embeddings(heard, prompt_p)
         states = self.mt5_model.encoder(inputs_embeds=embeds_bld, attention_mask=mask_bl).last_hidden_state
-        return Encoded(states, mask_bl)
+        return Encoded(states, mask_bl, heard.openings)
 
     def loss(self, encoded: Encoded, labels_bl: Tensor) -> Tensor:
         """Mean cross entropy over target tokens, with label smoothing."""

@@ -148,8 +148,23 @@ def select_frames(frames: int, longest: int, clip_id: str, seed: int, draw: int 
     return np.sort(generator.permutation(frames)[:longest])
 
 
-def clip_inputs(clip: Clip, config: InputConfig, isolated: bool, seed: int, draw: int = 0) -> dict[str, Array]:
-    """The parts of a clip as the network sees them: mirrored, trimmed and sub-sampled as configured.
+@dataclass(frozen=True, eq=False)
+class ReadFrames:
+    """What the network sees of a clip, before it is normalised.
+
+    Attributes:
+        numbers: (T,), of these frames in the whole clip; sorted.
+        keypoints: (T, 133, 2), divided by image size; mirrored where the configuration asks for it.
+        scores: (T, 133).
+    """
+
+    numbers: np.ndarray
+    keypoints: Array
+    scores: Array
+
+
+def read_frames(clip: Clip, config: InputConfig, isolated: bool, seed: int, draw: int = 0) -> ReadFrames:
+    """The clip mirrored, trimmed and sub-sampled as configured.
 
     Args:
         isolated: whether the clip shows one sign, from rest to rest.
@@ -158,11 +173,16 @@ def clip_inputs(clip: Clip, config: InputConfig, isolated: bool, seed: int, draw
     keypoints, scores = clip.keypoints, clip.scores
     if config.dominant_hand == "right":
         keypoints, scores = lead_with_right(keypoints, scores)
+    numbers = np.arange(clip.frames)
     if config.trim_rest and isolated:
-        active = active_frames(keypoints, scores)
-        keypoints, scores = keypoints[active], scores[active]
+        numbers = numbers[active_frames(keypoints, scores)]
     if not isolated:
-        keypoints, scores = keypoints[:: config.frame_step], scores[:: config.frame_step]
+        numbers = numbers[:: config.frame_step]
     longest = config.isolated_max_length if isolated else config.max_length
-    chosen = select_frames(len(keypoints), longest, clip.id, seed, draw if config.redraw else 0)
-    return part_inputs(keypoints[chosen], scores[chosen], config.score_threshold, config.part_scale)
+    numbers = numbers[select_frames(len(numbers), longest, clip.id, seed, draw if config.redraw else 0)]
+    return ReadFrames(numbers, keypoints[numbers], scores[numbers])
+
+
+def clip_inputs(read: ReadFrames, config: InputConfig) -> dict[str, Array]:
+    """The parts as the network sees them, each (T, V, 3)."""
+    return part_inputs(read.keypoints, read.scores, config.score_threshold, config.part_scale)
