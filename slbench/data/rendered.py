@@ -28,7 +28,15 @@ _JOINTS = 4
 _THICKNESS = 0.15
 """Of a bone, by the longer side of its hand."""
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
-_CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_CONTAINERS = {
+    ".mp4": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".avi": "avi",
+    ".ts": "mpegts",
+    ".mpg": "mpeg",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +109,7 @@ def write_video(
     """Write a video; H.264 has B-frames, and a keyframe at least every 12 frames unless `options` say otherwise.
 
     Args:
-        path: .mp4, .mov, .mkv or .webm; it appears whole or not at all.
+        path: .mp4, .mov, .mkv, .webm, .avi, .ts or .mpg; it appears whole or not at all.
         pictures: (H, W, 3) each, red, green, blue, all of the size of the first; even sides for yuv420p.
         fps: frames a second.
         codec: a video encoder of FFmpeg.
@@ -119,8 +127,9 @@ def write_video(
 
     with atomic_path(path) as temporary:
         try:
-            form = _CONTAINERS.get(path.suffix.lower(), "mp4")
-            with av.open(str(temporary), "w", format=form, container_options=dict(container)) as output:
+            with av.open(
+                str(temporary), "w", format=_CONTAINERS[path.suffix], container_options=dict(container)
+            ) as output:
                 stream: Any = output.add_stream(codec, Fraction(fps).limit_denominator(1001))
                 stream.pix_fmt = pixels
                 stream.options = {"g": "12", **options}

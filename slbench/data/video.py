@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +65,10 @@ def frames(path: Path) -> Iterator[Image]:
         MissingExtraError: PyAV or OpenCV is not installed.
     """
     count = 0
-    for count, image in enumerate(_images(path) if path.is_dir() else _decoded(path), 1):  # noqa: B007
+    for count, image in enumerate(map(read_image, sorted_images(path)) if path.is_dir() else _decoded(path), 1):  # noqa: B007
         yield image
     if not count:
-        raise _no_frames(path)
+        raise no_frames(path)
 
 
 def read_header(path: Path) -> Header:
@@ -78,10 +78,10 @@ def read_header(path: Path) -> Header:
         ClipError: it cannot be read, or has no frames.
         MissingExtraError: PyAV is not installed.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         first = next(container.decode(stream), None)
         if first is None:
-            raise _no_frames(path)
+            raise no_frames(path)
         sides = (first.height, first.width) if first.rotation % 180 == 90 else (first.width, first.height)
         return Header(*sides, _rate(stream))
 
@@ -95,7 +95,7 @@ def frame_rate(path: Path) -> float:
     """
     if path.is_dir():
         return 0.0
-    with _opened(path) as (_, stream):
+    with opened(path) as (_, stream):
         return _rate(stream)
 
 
@@ -111,16 +111,16 @@ def frame_count(path: Path) -> int:
         MissingExtraError: PyAV is not installed.
     """
     if path.is_dir():
-        return len(_sorted_images(path))
-    with _opened(path) as (container, stream):
+        return len(sorted_images(path))
+    with opened(path) as (container, stream):
         if _lists_frames(container, stream):
             _check_listed(path, container, stream)
             return sum(not entry.is_discard for entry in stream.index_entries)
-        return sum(packet.size > 0 and not packet.is_discard for packet in _packets(path, container, stream))
+        return sum(packet.size > 0 and not packet.is_discard for packet in packets(path, container, stream))
 
 
-def _sorted_images(folder: Path) -> list[Path]:
-    """`images2.png` before `images10.png`."""
+def sorted_images(folder: Path) -> list[Path]:
+    """The images in a folder, `images2.png` before `images10.png`; raises ClipError where it cannot be listed."""
     try:
         names = [path.name for path in folder.iterdir() if is_image(path.name)]
     except OSError as error:
@@ -131,19 +131,24 @@ def _sorted_images(folder: Path) -> list[Path]:
     return [folder / name for _, name in sorted(numbered)]
 
 
-def _images(folder: Path) -> Iterator[Image]:
-    _need("cv2", folder)
+def read_image(path: Path) -> Image:
+    """An image file, whatever its channels.
+
+    Raises:
+        ClipError: it cannot be read, or is not whole.
+        MissingExtraError: OpenCV is not installed.
+    """
+    _need("cv2", path)
     import cv2
 
-    for path in _sorted_images(folder):
-        try:
-            data = np.frombuffer(path.read_bytes(), np.uint8)
-        except OSError as error:
-            raise ClipError(f"{path}: cannot be read ({error.strerror})") from error
-        image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        if image is None:
-            raise ClipError(f"{path}: is not a whole image; get it again from its source")
-        yield image
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise ClipError(f"{path}: cannot be read ({error.strerror})") from error
+    image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    if image is None:
+        raise ClipError(f"{path}: is not a whole image; get it again from its source")
+    return cast(Image, image)
 
 
 def _need(package: str, path: Path) -> None:
@@ -151,12 +156,13 @@ def _need(package: str, path: Path) -> None:
         raise MissingExtraError(f"reading {path}", "pose")
 
 
-def _no_frames(path: Path) -> ClipError:
+def no_frames(path: Path) -> ClipError:
+    """Of a video that says nothing else against itself."""
     return ClipError(f"{path}: has no frames; get it again from its source")
 
 
 @contextmanager
-def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
+def opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
     """The file and its first video; what goes wrong while it is read is a ClipError."""
     _need("av", path)
     import av
@@ -180,20 +186,20 @@ def _rate(stream: "VideoStream") -> float:
 
 
 def _decoded(path: Path) -> Iterator[Image]:
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         stream.thread_type = "AUTO"
-        for packet in _packets(path, container, stream):
+        for packet in packets(path, container, stream):
             for frame in packet.decode():
-                yield _upright(frame.to_ndarray(format="bgr24"), frame.rotation)
+                yield upright(frame.to_ndarray(format="bgr24"), frame.rotation)
 
 
-def _upright(image: Any, degrees: int) -> Image:
+def upright(image: Any, degrees: int) -> Image:
     """Turned against the clock, as the file asks for; anything but quarter turns is not meant."""
     turned = np.rot90(image, degrees // 90 % 4) if degrees % 90 == 0 else image
     return np.ascontiguousarray(turned)
 
 
-def _packets(path: Path, container: "InputContainer", stream: "VideoStream") -> "Iterator[Packet[VideoStream]]":
+def packets(path: Path, container: "InputContainer", stream: "VideoStream") -> "Iterator[Packet[VideoStream]]":
     """All packets, and the empty one that ends them; ClipError as soon as it is seen that some are missing."""
     if _lists_frames(container, stream):
         _check_listed(path, container, stream)

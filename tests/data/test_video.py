@@ -77,7 +77,7 @@ def test_a_trimmed_video_is_not_cut_off(tmp_path: Path) -> None:
 
 
 def test_only_the_list_of_an_mp4_is_read_to_count_its_frames(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slbench.data.video._packets", lambda *_: pytest.fail("the file is read"))
+    monkeypatch.setattr("slbench.data.video.packets", lambda *_: pytest.fail("the file is read"))
     assert frame_count(video) == 12
     with pytest.raises(pytest.fail.Exception, match="the file is read"):
         frame_count(render(video.with_suffix(".mkv"), walk()))
