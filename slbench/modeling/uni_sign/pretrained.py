@@ -1,12 +1,10 @@
 """Weights of parts before any training on signs: mT5-base, and EfficientNet-B0 from ImageNet."""
 
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import MT5ForConditionalGeneration
 
@@ -19,8 +17,6 @@ FEATURES, CLASSIFIER = "features.", "classifier."
 BACKBONE = "0."
 """What stands in place of `features.` in the released checkpoints."""
 Tensors = Mapping[str, Tensor]
-Faults = (OSError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError, EOFError)
-"""What libraries raise where weights are absent, damaged or of another kind."""
 
 
 def load_pretrained(network: nn.Module, part: str, source: str) -> None:
@@ -63,7 +59,7 @@ def _mt5(source: str) -> Tensors:
     try:
         loaded: Any = MT5ForConditionalGeneration.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
         model, info = loaded
-    except Faults as error:
+    except Exception as error:  # what libraries raise on absent and damaged weights has no common kind
         raise ModelError(
             f"mt5_model from {source}: cannot be loaded, from a folder or the hub ({_reason(error)}); download it once "
             f"with `hf download {source}`, or name a folder: --pretrained mt5_model=FOLDER"
@@ -79,7 +75,7 @@ def _efficientnet(source: str) -> Tensors:
     part = "rgb_support_backbone"
     try:
         held = _downloaded(source) if source.startswith(ADDRESS) else _file(Path(source))
-    except Faults as error:
+    except Exception as error:  # what libraries raise on absent and damaged weights has no common kind
         where = f"download {source} on a machine that can" if source.startswith(ADDRESS) else "get the file again"
         raise ModelError(
             f"{part} from {source}: cannot be loaded ({_reason(error)}); {where}, and name it: --pretrained {part}=FILE"
