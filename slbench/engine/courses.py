@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from slbench.cards import TaskCard
+from slbench.data.pictured import with_pictures
 from slbench.data.prepare import prepare
 from slbench.data.store import ReadableClips, SplitClips, Store, prepared_splits
 from slbench.engine.checks import check_readable, check_references, task_dataset
@@ -91,22 +93,40 @@ def open_store(task: TaskCard, scored: str | None) -> Store:
     return prepare(dataset, [split for split in ("train", scored) if split is not None])
 
 
-def open_course(task: TaskCard, model: Trainable, store: Store, scored: str | None) -> Course:
+@dataclass(frozen=True)
+class Pictured:
+    """Which pictures a training needs.
+
+    Attributes:
+        wanted: whether the model looks at any.
+        videos: folder that the user names; None: where `data prepare` found them.
+    """
+
+    wanted: bool
+    videos: Path | None = None
+
+
+def open_course(task: TaskCard, model: Trainable, store: Store, scored: str | None, pictures: Pictured) -> Course:
     """The task's clips.
 
     Of a corpus that the user prepared, those whose frames are there: videos vanish from the web. Anywhere else a
     clip that is not there is damage.
 
     Raises:
-        DataError: a clip cannot be read, or its gloss is not in the vocabulary.
+        DataError: a clip cannot be read, its gloss is not in the vocabulary, or there are no pictures where some are
+            wanted.
     """
-    train, *others = (_clips(task, store.split(split)) for split in ("train", scored) if split is not None)
+    names = [split for split in ("train", scored) if split is not None]
+    train, *others = (_clips(task, store.split(split), pictures) for split in names)
     return Course(task, model, train, others[0] if others else None)
 
 
-def _clips(task: TaskCard, split: SplitClips) -> SplitClips:
+def _clips(task: TaskCard, split: SplitClips, pictures: Pictured) -> SplitClips:
     check_references(task, split)
-    clips = ReadableClips(split) if task_dataset(task).needs_source else split
+    dataset = task_dataset(task)
+    clips = with_pictures(split, dataset, pictures.videos) if pictures.wanted else split
+    if dataset.needs_source:
+        clips = ReadableClips(clips)
     check_readable(task, clips)
     return clips
 

@@ -11,7 +11,7 @@ from slbench.cards import TaskCard
 from slbench.data.prepare import reader_reference
 from slbench.engine.checkpoints import Checkpoints, Saved
 from slbench.engine.checks import check_seed, check_writable, only_writer, task_dataset, with_vocabulary
-from slbench.engine.courses import UNSCORED, missing, open_course, open_store, scored_on, scored_split
+from slbench.engine.courses import UNSCORED, Pictured, missing, open_course, open_store, scored_on, scored_split
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.events import Epoch, Event, Resumed
 from slbench.engine.identity import check_same, training_identity
@@ -61,13 +61,16 @@ class TrainingRun:
         pretrained = self._begin(models[0], sources, start)
         for model in models:
             model.network = models[0].network.to(device)
-        courses = [open_course(*parts) for parts in zip(self.asked, models, stores, self.scored, strict=True)]
+        pictures = Pictured(self.card.inputs != "pose", request.videos)
+        parts = zip(self.asked, models, stores, self.scored, strict=True)
+        courses = [open_course(*one, pictures) for one in parts]
         self.missing = [line for course in courses for line in missing(course)]
         self.trainer = Trainer(courses, self.card.recipe, request.seed)
         decided = {
             "stage": request.stage,
             "init": None if start is None else start.checkpoint.sha256,
             **{f"pretrained {part}": digest for part, digest in pretrained.items()},
+            "videos": None if request.videos is None else str(request.videos),
             "seed": request.seed,
         }
         self.identity = training_identity(self.card, courses, decided)
