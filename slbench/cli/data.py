@@ -78,6 +78,13 @@ def prepare(
         bool, typer.Option("--replace", help="Let clips go that are prepared and are not in the source any more.")
     ] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes that read clips; else one a core.", min=1)] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(help="Folder of videos or frame folders, for models that look at them; else found in the source."),
+    ] = None,
+    crops: Annotated[
+        bool, typer.Option("--crops", help="Cut the hands out of the videos now, for faster runs.")
+    ] = False,
 ) -> None:
     """Read a corpus from its official layout and keep it as memory-mapped Arrow; call again to go on or to update."""
     from slbench import catalog
@@ -95,10 +102,42 @@ def prepare(
     with stoppable("the same command continues"), preparing_progress() as report:
         splits = ingest(card, place, jobs or usable_cores(), Choices(any_version, replace), report)
     show(prepared_table(card.name, splits))
+    here = [split.clips for split in splits if split.clips is not None]
+    with stoppable("the same command continues"):
+        _pictures(card, here, source, videos, crops, jobs or usable_cores())
     if _print_unread(card, splits):
         errors().print(f"`slbench data verify {card.name}` lists all of them, with reasons")
     if all(prepared.before for prepared in splits if prepared.clips is not None):
         errors().print("nothing had changed")
+
+
+def _pictures(
+    card: "DatasetCard", splits: "Sequence[Split]", source: Path, videos: Path | None, crops: bool, jobs: int
+) -> None:
+    """Find the videos of what is prepared, and cut the hands out of them if that is wanted."""
+    from slbench.cli.console import errors, show
+    from slbench.cli.progress import preparing_progress
+    from slbench.data.cropping import cut_crops
+    from slbench.data.pictured import note_videos
+    from slbench.errors import OptionError
+    from slbench.report.corpora import crops_table, reasons
+
+    found = note_videos(card, splits, videos, source)
+    if found is not None:
+        errors().print(f"videos of {found.found:,} of {found.clips:,} clips are in {found.folder}", soft_wrap=True)
+    if not crops:
+        return
+    if found is None:
+        raise OptionError(
+            f"--crops: there are no videos of {card.name} below {source}; name their folder with --videos"
+        )
+    with preparing_progress() as report:
+        done = [
+            cut_crops(card, one, found.folder, jobs, partial(report, f"{one.manifest.split} crops")) for one in splits
+        ]
+    show(crops_table({one.manifest.split: made.manifest for one, made in zip(splits, done, strict=True)}))
+    for line in reasons([error for made in done for error in made.errors()]):
+        errors().print(line, style="yellow", soft_wrap=True)
 
 
 def _print_unread(card: "DatasetCard", splits: "Sequence[Prepared]") -> int:

@@ -17,8 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from slbench.data.shards import Shard, is_whole, write_shard
 from slbench.errors import DataError
 from slbench.files import remove_leftovers
 
@@ -41,17 +41,43 @@ class Built:
 Report = Callable[[Built], None]
 
 
+class Part(Protocol):
+    """A file of several clips."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is, or will be; its name says all that decides it."""
+
+    @property
+    def entries(self) -> Sequence[object]:
+        """Its clips."""
+
+
+P = TypeVar("P", bound=Part)
+Errors = tuple[str, ...]
+"""Of clips that could not be read."""
+
+
 def usable_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def build(shards: Sequence[Shard], earlier: Path, jobs: int, report: Report) -> None:
+def build(
+    shards: Sequence[P],
+    earlier: Path,
+    jobs: int,
+    report: Report,
+    write: Callable[[P], Errors],
+    whole: Callable[[P], bool],
+) -> None:
     """Write the shards that are not there yet.
 
     Args:
         earlier: a folder that may hold some of them.
         jobs: processes at most; 1: all is done in this thread, as readers that know of no other expect.
+        write: makes a file; called in other processes.
+        whole: whether it is there.
 
     Raises:
         DataError: a process died.
@@ -63,23 +89,23 @@ def build(shards: Sequence[Shard], earlier: Path, jobs: int, report: Report) -> 
     _keep_only(folder, shards)
     for shard in shards:
         _take_over(shard, earlier)
-    missing = [shard for shard in shards if not is_whole(shard)]
+    missing = [shard for shard in shards if not whole(shard)]
     total = sum(len(shard.entries) for shard in shards)
     done = reused = total - sum(len(shard.entries) for shard in missing)
     report(Built(done, total, reused))
-    for shard, errors in _written(missing, jobs):
+    for shard, errors in _written(missing, jobs, write):
         done += len(shard.entries)
         report(Built(done, total, reused, errors))
 
 
-def _keep_only(folder: Path, shards: Sequence[Shard]) -> None:
+def _keep_only(folder: Path, shards: Sequence[Part]) -> None:
     wanted = {shard.path.name for shard in shards}
     for path in folder.iterdir():
         if path.name not in wanted and path.is_file():
             path.unlink()
 
 
-def _take_over(shard: Shard, earlier: Path) -> None:
+def _take_over(shard: Part, earlier: Path) -> None:
     """Link a shard of an earlier state; where links are impossible it is simply made again."""
     there = earlier / shard.path.name
     if there.is_file() and not shard.path.exists():
@@ -89,17 +115,17 @@ def _take_over(shard: Shard, earlier: Path) -> None:
             shutil.copyfile(there, shard.path)
 
 
-def _written(shards: Sequence[Shard], jobs: int) -> Iterator[tuple[Shard, tuple[str, ...]]]:
+def _written(shards: Sequence[P], jobs: int, write: Callable[[P], Errors]) -> Iterator[tuple[P, Errors]]:
     """Write shards; gives each with the errors of its clips when it is done."""
     forks = _may_fork()
     processes = min(jobs, len(shards) if forks else len(shards) // WORTH_A_PROCESS)
     if processes < 2:
-        yield from ((shard, write_shard(shard)) for shard in shards)
+        yield from ((shard, write(shard)) for shard in shards)
         return
     context = multiprocessing.get_context("fork" if forks else "spawn")
     with ProcessPoolExecutor(processes, context) as pool:
         try:
-            yield from _in_flight(pool, shards, 2 * jobs)
+            yield from _in_flight(pool, shards, 2 * jobs, write)
         except BrokenProcessPool as error:
             raise DataError(
                 "a process ended while it read clips, perhaps for lack of memory; what is prepared is kept: "
@@ -119,13 +145,13 @@ def _may_fork() -> bool:
 
 
 def _in_flight(
-    pool: ProcessPoolExecutor, shards: Sequence[Shard], most: int
-) -> Iterator[tuple[Shard, tuple[str, ...]]]:
+    pool: ProcessPoolExecutor, shards: Sequence[P], most: int, write: Callable[[P], Errors]
+) -> Iterator[tuple[P, Errors]]:
     """Hand out a few shards at a time, so that the queue does not grow with the corpus."""
-    waiting: dict[Future[tuple[str, ...]], Shard] = {}
+    waiting: dict[Future[Errors], P] = {}
     for shard in shards:
         with _undisturbed():
-            waiting[pool.submit(write_shard, shard)] = shard
+            waiting[pool.submit(write, shard)] = shard
         if len(waiting) >= most:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(future), future.result()

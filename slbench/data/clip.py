@@ -59,6 +59,7 @@ class Clip:
         gloss: the glosses in order, joined by spaces; empty where there are none.
         video: its pictures; None where nobody asked for them or there are none.
         people: most persons that the estimator saw in one frame; the keypoints are those of one of them.
+        first: frame of the recording that is frame 0 of the clip.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Clip:
     gloss: str = ""
     people: int = 1
     video: Pictures | None = None
+    first: int = 0
 
     @property
     def frames(self) -> int:

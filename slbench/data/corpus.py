@@ -156,6 +156,7 @@ def load_clip(listed: Listed, file: PoseFile | None, recording: Recording, fps: 
         poses = file.read().cut(recording, fps)
     except ClipError as error:
         raise ClipError(f"clip {listed.id}: {error}") from error
+    rate = poses.fps or fps or 0.0
     return Clip(
-        listed.id, poses.keypoints, poses.scores, poses.fps or fps or 0.0, listed.text, listed.gloss, poses.people
+        listed.id, poses.keypoints, poses.scores, rate, listed.text, listed.gloss, poses.people, first=poses.first
     )

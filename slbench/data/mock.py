@@ -15,6 +15,7 @@ import numpy as np
 
 from slbench.cards import TaskCard
 from slbench.data.clip import POINTS, Array, Clip
+from slbench.data.rendered import RenderedHands
 from slbench.data.skeleton import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
 from slbench.data.store import ClipRow, Manifest, references_digest
 from slbench.files import file_digest, ids_digest, text_digest
@@ -48,18 +49,20 @@ class MockSplit(Sequence[ClipRow]):
         seed: of lengths, movements and references.
         clips: how many.
         split: the one that they stand for.
+        pictures: whether clips have some, in which their hands are drawn.
     """
 
     task: TaskCard
     seed: int
     clips: int = CLIPS
     split: str = "test"
+    pictures: bool = False
 
     @cached_property
     def manifest(self) -> Manifest:
         """What a record says of the data; the digest is of this file, which makes it, and of what it was asked for."""
         made_by = [file_digest(Path(__file__)), self.task.digest(), self.seed, self.clips]
-        digest = text_digest(json.dumps(["mock", *made_by]))
+        digest = text_digest(json.dumps(["mock", *made_by, *(["pictures"] if self.pictures else [])]))
         return Manifest(
             dataset="mock",
             split=self.split,
@@ -105,7 +108,8 @@ class MockSplit(Sequence[ClipRow]):
         keypoints, scores = moving_figure(row.frames, np.random.default_rng([self.seed, index, 1]))
         if index == NO_HANDS:
             keypoints[:, LEFT_HAND.start :], scores[:, LEFT_HAND.start :] = 0, 0
-        return Clip(row.id, keypoints, scores, FPS, row.text, row.gloss)
+        video = RenderedHands(keypoints, scores) if self.pictures else None
+        return Clip(row.id, keypoints, scores, FPS, row.text, row.gloss, video=video)
 
 
 def moving_figure(frames: int, chance: np.random.Generator) -> tuple[Array, Array]:

@@ -56,3 +56,15 @@ def cut(picture: Picture, region: Region) -> Picture:
         top:bottom, left:right
     ]
     return found
+
+
+def visible(region: Region, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom, in pixels, of what a region shows of a picture; None: nothing.
+
+    Args:
+        region: a square.
+        size: width and height of the picture.
+    """
+    left, top = max(region.left, 0), max(region.top, 0)
+    right, bottom = min(region.left + region.side, size[0]), min(region.top + region.side, size[1])
+    return (left, top, right, bottom) if left < right and top < bottom else None

@@ -27,8 +27,9 @@ from slbench.files import file_digest, text_digest
 
 _FOLDER = Path(__file__).parent
 WITHOUT_EFFECT = (
-    "augment", "batching", "download", "draw", "estimator", "export", "extract", "hub", "ingest", "joining", "listing",
-    "mock", "persons", "prepare", "splits", "status", "store", "verify", "videos", "wholebody",
+    "augment", "batching", "crops", "cropping", "download", "draw", "estimator", "export", "extract", "hands", "hub",
+    "ingest", "joining", "listing", "mock", "persons", "picking", "pictured", "pictures", "prepare", "rendered",
+    "splits", "status", "store", "verify", "videos", "wholebody",
 )  # fmt: skip
 """Modules here that do not decide what is in a clip once its files are there; a store outlives their changes."""
 
@@ -86,6 +87,8 @@ def _prepared_before(card: DatasetCard, splits: Sequence[str]) -> Store:
             f"{card.name}: {', '.join(missing)} is not prepared; {how}: "
             f"slbench data prepare {card.name} --source FOLDER (`slbench show {card.name}` says how to get the corpus)"
         )
+    for split in splits:
+        _ = store.split(split).manifest  # which says so where another slbench has written it
     return store
 
 

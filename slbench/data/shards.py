@@ -113,10 +113,19 @@ def _row(entry: Entry, clip: Clip | str) -> dict[str, Any]:
     row = {"id": entry.id, "text": entry.text, "gloss": entry.gloss, "signer": entry.signer, "source": entry.source}
     if isinstance(clip, str):
         nothing = np.empty(0, np.float32)
-        unread = {"sha256": "", "fps": 0.0, "frames": 0, "people": 0, "keypoints": nothing, "scores": nothing}
+        unread = {
+            "sha256": "",
+            "fps": 0.0,
+            "frames": 0,
+            "people": 0,
+            "first": 0,
+            "keypoints": nothing,
+            "scores": nothing,
+        }
         return row | {"error": clip} | unread
     return row | {
         "error": None, "sha256": clip_digest(clip), "fps": clip.fps, "frames": clip.frames, "people": clip.people,
+        "first": clip.first,
         "keypoints": clip.keypoints.ravel(), "scores": clip.scores.ravel(),
     }  # fmt: skip
 

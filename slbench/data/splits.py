@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from slbench.cards import DatasetCard
 from slbench.data.building import Report, build
 from slbench.data.readers import Entry, Reader
-from slbench.data.shards import Shard, describe, is_whole
+from slbench.data.shards import Shard, describe, is_whole, write_shard
 from slbench.data.store import MANIFEST, Manifest, Split, content_digest, folder_of, references_digest
 from slbench.errors import DataError, OutputError, some
 from slbench.files import ids_digest, write_text
@@ -33,7 +33,7 @@ def writing(card: DatasetCard, wait: bool) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=-1 if wait else 0):
-            _recover(folder)
+            recover(folder)
             yield folder
     except Timeout as error:
         raise OutputError(f"{folder}: another process prepares {card.name} just now; wait for it to end") from error
@@ -44,7 +44,7 @@ def writing(card: DatasetCard, wait: bool) -> Iterator[Path]:
         ) from error
 
 
-def _recover(folder: Path) -> None:
+def recover(folder: Path) -> None:
     """Put a split back that a process was about to replace when it was killed, and clear away what it left."""
     for old in folder.glob(".*.old"):
         place = folder / old.name.removeprefix(".").removesuffix(".old")
@@ -143,15 +143,21 @@ def build_split(made: Made, shards: Sequence[Shard], folder: Path, jobs: int, re
     Args:
         shards: in `work_folder`.
     """
-    place, work, old = folder / made.split, work_folder(folder, made.split), folder / f".{made.split}.old"
-    build(shards, place, jobs, report)
+    place, work = folder / made.split, work_folder(folder, made.split)
+    build(shards, place, jobs, report, write_shard, is_whole)
     describe(shards)
     write_text(work / MANIFEST, _manifest(made, Split(work)).text())
+    put_in_place(work, place)
+    return Split(place)
+
+
+def put_in_place(work: Path, place: Path) -> None:
+    """Let a folder that is whole take the place of an earlier one; `recover` mends it where that is cut short."""
+    old = place.with_name(f".{place.name}.old")
     if place.exists():
         place.rename(old)
     work.rename(place)
     shutil.rmtree(old, ignore_errors=True)
-    return Split(place)
 
 
 def _manifest(made: Made, rows: Split) -> Manifest:

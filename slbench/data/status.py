@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from slbench.cards import DatasetCard
+from slbench.data.crops import find_crops
+from slbench.data.pictured import remembered_videos
 from slbench.data.store import Manifest, Store, folder_of, prepared_splits
 from slbench.errors import DataError
 
@@ -20,6 +22,8 @@ class CorpusStatus:
         splits: manifests of the splits that are there.
         size: bytes on disk, those of an interrupted preparation too.
         problem: what is damaged.
+        videos: folder of its videos, as it was found by `prepare`.
+        crops: splits of which the hands are cut out.
     """
 
     card: DatasetCard
@@ -27,6 +31,8 @@ class CorpusStatus:
     splits: tuple[Manifest, ...]
     size: int
     problem: str = ""
+    videos: Path | None = None
+    crops: tuple[str, ...] = ()
 
     @property
     def readable(self) -> int:
@@ -51,9 +57,11 @@ def status_of(card: DatasetCard) -> CorpusStatus:
     size = sum(map(_size, folder.rglob("*")))
     try:
         splits = tuple(Store(folder).split(name).manifest for name in prepared_splits(card))
+        crops = tuple(split.split for split in splits if find_crops(card, split) is not None)
+        videos = remembered_videos(card)
     except DataError as error:
         return CorpusStatus(card, "damaged", (), size, str(error))
-    return CorpusStatus(card, _state(card, splits, folder), splits, size)
+    return CorpusStatus(card, _state(card, splits, folder), splits, size, videos=videos, crops=crops)
 
 
 def _size(path: Path) -> int:

@@ -24,7 +24,7 @@ from slbench.data.clip import POINTS, Clip
 from slbench.errors import ClipError, DataError
 from slbench.files import ids_digest, text_digest
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 MANIFEST = "manifest.json"
 SCHEMA = pa.schema(
     [
@@ -32,11 +32,12 @@ SCHEMA = pa.schema(
         ("fps", pa.float32()),
         ("frames", pa.int32()),
         ("people", pa.int32()),
+        ("first", pa.int32()),
         ("keypoints", pa.list_(pa.float32())),
         ("scores", pa.list_(pa.float32())),
     ]
 )
-"""Keypoints are (frames, 133, 2) and scores (frames, 133), both written row after row."""
+"""Keypoints are (frames, 133, 2) and scores (frames, 133), both written row after row; `first` as in `Clip`."""
 
 
 def home() -> Path:
@@ -84,7 +85,7 @@ def references_digest(rows: "Iterable[ClipRow]", vocabulary: Sequence[str] = ())
 class Manifest(Frozen):
     """What a prepared split was made from, and what is in it."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     dataset: str
     split: str
     made_from: str
@@ -121,6 +122,17 @@ class Manifest(Frozen):
     def digest(self) -> str:
         """sha256 of what is written."""
         return text_digest(self.text())
+
+
+def _check_version(text: str, folder: Path) -> None:
+    """Raise DataError where a manifest says that another slbench wrote it."""
+    values = json.loads(text)
+    version = values.get("schema_version") if isinstance(values, dict) else None
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        age = "an older" if version < SCHEMA_VERSION else "a newer"
+        raise DataError(
+            f"{folder}: was prepared by {age} slbench: prepare it again, by `slbench data prepare` with its --source"
+        )
 
 
 @dataclass(frozen=True)
@@ -179,7 +191,7 @@ class StoredRows(Sequence[ClipRow]):
     def __init__(self, table: pa.Table) -> None:
         columns = [table.column(name).to_pylist() for name in _COLUMNS]
         self.rows = [ClipRow(*row) for row in zip(*columns, strict=True)]
-        self.arrays = {name: _Column(table.column(name)) for name in ("keypoints", "scores", "fps")}
+        self.arrays = {name: _Column(table.column(name)) for name in ("keypoints", "scores", "fps", "first")}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -192,7 +204,8 @@ class StoredRows(Sequence[ClipRow]):
         row = self.rows[index]
         keypoints = self.arrays["keypoints"].list(index).reshape(row.frames, POINTS, 2)
         scores = self.arrays["scores"].list(index).reshape(row.frames, POINTS)
-        return Clip(row.id, keypoints, scores, self.arrays["fps"].number(index), row.text, row.gloss, row.people)
+        fps, first = self.arrays["fps"].number(index), int(self.arrays["first"].number(index))
+        return Clip(row.id, keypoints, scores, fps, row.text, row.gloss, row.people, first=first)
 
 
 class Split(Sequence[ClipRow]):
@@ -216,7 +229,9 @@ class Split(Sequence[ClipRow]):
     def manifest(self) -> Manifest:
         """What it was made from."""
         try:
-            return Manifest.model_validate_json((self.folder / MANIFEST).read_text(encoding="utf-8"))
+            text = (self.folder / MANIFEST).read_text(encoding="utf-8")
+            _check_version(text, self.folder)
+            return Manifest.model_validate_json(text)
         except (OSError, ValueError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
             raise DataError(f"{self.folder}: {MANIFEST}: is damaged ({why}); {MEND}") from error

@@ -116,7 +116,14 @@ class VideoFolder:
             ClipError: the video cannot be read, or is cut off.
             MissingExtraError: PyAV is not installed.
         """
+        found = self.find(name, split)
+        return None if found is None else self._images.get(found) or frame_count(self.place / found)
+
+    def find(self, name: str, split: str) -> str | None:
+        """Path of a recording below the folder, a file or a folder of images; None: it is not here."""
         found = self._index.find(name, split)
-        if not found:
-            return None
-        return self._images.get(found[0]) or frame_count(self.place / found[0])
+        return found[0] if found else None
+
+    def __len__(self) -> int:
+        """Number of names that something is found by."""
+        return len(self._index)

@@ -13,6 +13,7 @@ from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, Released, TaskCard
 from slbench.data.listing import check_listing
 from slbench.data.mock import CLIPS, MockSplit
+from slbench.data.pictured import with_pictures
 from slbench.data.prepare import prepare, reader_reference
 from slbench.data.store import SplitClips
 from slbench.engine import provenance
@@ -103,11 +104,13 @@ class Run:
 
     def _prepared(self) -> SplitClips:
         """The task's clips."""
-        return prepare(self.dataset, [self.request.split]).split(self.request.split, checked=True)
+        split = prepare(self.dataset, [self.request.split]).split(self.request.split, checked=True)
+        return with_pictures(split, self.dataset, self.request.videos) if self.card.inputs == "rgb+pose" else split
 
     def _made_up(self) -> SplitClips:
         """Clips of the task's shape; the corpus and its reader are not touched."""
-        return MockSplit(self.task, self.request.seed, self.request.limit or CLIPS, self.request.split)
+        clips, pictures = self.request.limit or CLIPS, self.card.inputs == "rgb+pose"
+        return MockSplit(self.task, self.request.seed, clips, self.request.split, pictures)
 
     def _check_names(self) -> None:
         check_fit(self.card, self.task)

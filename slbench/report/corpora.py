@@ -1,9 +1,10 @@
 """What is prepared and what is not, for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
+from slbench.data.crops import CropsManifest
 from slbench.data.ingest import Prepared
 from slbench.data.status import CorpusStatus
 from slbench.data.verify import by_reason
@@ -37,9 +38,9 @@ def reasons(errors: Iterable[tuple[str, str]]) -> list[str]:
 
 def status_table(statuses: Sequence[CorpusStatus]) -> Table:
     """A row a corpus."""
-    table = simple_table(None, ("name", "state", "clips", "on disk", "poses"), ("on disk",))
+    table = simple_table(None, ("name", "state", "clips", "on disk", "poses", "pictures"), ("on disk",))
     for status in statuses:
-        table.add_row(status.card.name, status.state, _clips(status), _size(status), _poses(status))
+        table.add_row(status.card.name, status.state, _clips(status), _size(status), _poses(status), _pictures(status))
     return table
 
 
@@ -63,6 +64,13 @@ def _poses(status: CorpusStatus) -> str:
     return "" if status.card.needs_source else "(made by the first run)"
 
 
+def _pictures(status: CorpusStatus) -> str:
+    crops = f"crops of {', '.join(status.crops)}" if status.crops else ""
+    gone = "" if status.videos is None or status.videos.is_dir() else " (not there now)"
+    videos = "" if status.videos is None else f"videos in {status.videos}{gone}"
+    return "; ".join(filter(None, (crops, videos)))
+
+
 def status_values(status: CorpusStatus) -> dict[str, object]:
     """The same as JSON holds it, with the manifest of every split."""
     return {
@@ -72,8 +80,19 @@ def status_values(status: CorpusStatus) -> dict[str, object]:
         "readable": status.readable if status.splits else None,
         "bytes": status.size,
         "problem": status.problem or None,
+        "videos": None if status.videos is None else str(status.videos),
+        "crops": list(status.crops),
         "splits": [split.model_dump(mode="json", exclude={"vocabulary"}) for split in status.splits],
     }
+
+
+def crops_table(crops: Mapping[str, CropsManifest]) -> Table:
+    """What was cut out of the videos of each split."""
+    table = simple_table(None, ("split", "clips", "without video", "crops", "on disk"), ("crops", "on disk"))
+    for split, data in crops.items():
+        without = f"{data.clips - data.readable:,}"
+        table.add_row(split, f"{data.clips:,}", without, f"{data.pictures:,}", size(data.size))
+    return table
 
 
 def prepared_table(name: str, splits: Sequence[Prepared]) -> Table:

@@ -56,6 +56,7 @@ class Poses:
         people: most persons in one frame of the file. Of several, pickles give the first, as Uni-Sign's code takes it;
             JSON and `.pose` files the one with the highest mean score in each frame, the first of equals.
         file: where they were read from, for messages.
+        first: frame of the video that is the first of these.
     """
 
     keypoints: Array
@@ -63,6 +64,7 @@ class Poses:
     fps: float
     people: int = 1
     file: str = "poses"
+    first: int = 0
 
     def __post_init__(self) -> None:
         """Raise ClipError unless the arrays have their shapes."""
@@ -89,7 +91,9 @@ class Poses:
         """
         rate = self.fps or fps or 0.0
         start, end = self._range(recording, rate)
-        part = Poses(self.keypoints[start:end], self.scores[start:end], rate, self.people, self.file)
+        part = Poses(
+            self.keypoints[start:end], self.scores[start:end], rate, self.people, self.file, self.first + start
+        )
         part.check()
         return part
 
@@ -156,7 +160,7 @@ def surest(scores: Array) -> np.ndarray:
     return index
 
 
-def finished(keypoints: Array, scores: Array, fps: float, people: int, file: str) -> Poses:
+def finished(keypoints: Array, scores: Array, fps: float, people: int, file: str, first: int = 0) -> Poses:
     """Poses that were read: read-only, as several clips may share them.
 
     Raises:
@@ -176,7 +180,7 @@ def finished(keypoints: Array, scores: Array, fps: float, people: int, file: str
             "divide x by the image's width and y by its height"
         )
     keypoints.flags.writeable = scores.flags.writeable = False
-    return Poses(keypoints, scores, fps, people, file)
+    return Poses(keypoints, scores, fps, people, file, first)
 
 
 def _are_pixels(keypoints: Array, scores: Array) -> bool:

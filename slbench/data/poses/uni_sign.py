@@ -1,8 +1,8 @@
 """The pickles that Uni-Sign released: a file a clip, gzipped or not.
 
 `{keypoints: [T x (N, 133, 2)], scores: [T x (N, 133)]}` with N persons, of whom the released code takes the first.
-Optional `start` and `end` are a half-open range of frames; that code never looks outside. Arrays (T, N, 133, 2)
-or (T, 133, 2), frames without the axis of persons, and torch tensors are taken too.
+Optional `start` and `end` are a half-open range of frames, of the poses and of the video, and that code never looks
+outside. Arrays (T, N, 133, 2) or (T, 133, 2), frames without the axis of persons, and torch tensors are taken too.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _poses(held: dict[str, Any], file: str) -> Poses:
             f"{file}: frame {frame} has keypoints of {people[frame]} and scores of {scored[frame]} persons; {AGAIN}"
         )
     most = max(1, int(people.max(initial=0)))
-    return finished(_first(places, people), _first(seen, people), 0.0, most, file)
+    return finished(_first(places, people), _first(seen, people), 0.0, most, file, part.start)
 
 
 def _check_size(value: Any, name: str, file: str) -> None:
