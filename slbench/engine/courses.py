@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slbench.cards import TaskCard
-from slbench.data.pictured import with_pictures
+from slbench.data.pictured import PicturedSplit, with_pictures
 from slbench.data.prepare import prepare
 from slbench.data.store import ReadableClips, SplitClips, Store, prepared_splits
 from slbench.engine.checks import check_readable, check_references, task_dataset
@@ -109,8 +109,8 @@ class Pictured:
 def open_course(task: TaskCard, model: Trainable, store: Store, scored: str | None, pictures: Pictured) -> Course:
     """The task's clips.
 
-    Of a corpus that the user prepared, those whose frames are there: videos vanish from the web. Anywhere else a
-    clip that is not there is damage.
+    Of a corpus that the user prepared, those whose frames and, where they are wanted, pictures are there: videos vanish
+    from the web. Anywhere else a clip that is not there is damage.
 
     Raises:
         DataError: a clip cannot be read, its gloss is not in the vocabulary, or there are no pictures where some are
@@ -126,7 +126,10 @@ def _clips(task: TaskCard, split: SplitClips, pictures: Pictured) -> SplitClips:
     dataset = task_dataset(task)
     clips = with_pictures(split, dataset, pictures.videos) if pictures.wanted else split
     if dataset.needs_source:
-        clips = ReadableClips(clips)
+        readable = ReadableClips(clips)
+        if isinstance(clips, PicturedSplit):
+            readable.indices = [index for index in readable.indices if clips.shows(index)]
+        clips = readable
     check_readable(task, clips)
     return clips
 
@@ -138,5 +141,6 @@ def missing(course: Course) -> Iterator[str]:
             data = split.manifest
             yield (
                 f"{data.dataset}, {data.split}: {data.clips - len(split):,} of {data.clips:,} clips are left out, "
-                f"since their frames could not be read (`slbench data verify {data.dataset}` says why)"
+                f"since their frames could not be read or, where they are wanted, there are no pictures of them "
+                f"(`slbench data verify {data.dataset}` says why)"
             )
