@@ -39,6 +39,8 @@ class TrainingRun:
         self.request, self.output = request, request.output
         self.tasks = [catalog.get_task(task) for task in request.tasks]
         self.card = staged_card(catalog.get_model(request.model), request.stage, request.modality, request.changes)
+        if request.videos is not None and self.card.inputs == "pose":
+            raise OptionError(f"--videos {request.videos}: {self.card.name} looks at pose alone; see --modality")
         self._check_tasks()
         self.scored = [scored_split(task, request.select_on_test) for task in self.tasks]
         self.kept = self._kept()
