@@ -19,8 +19,17 @@ from slbench.cards import Family, ModelCard, TaskCard
 from slbench.catalog import resolve
 from slbench.data.clip import Clip
 from slbench.data.mock import NO_HANDS, SINGLE_FRAME, MockSplit
+from slbench.data.rendered import RenderedHands
 from slbench.engine.determinism import PRECISIONS, make_deterministic
-from slbench.engine.models import Checkpoint, autocast, build_model, load_weights, save_weights, setting_of
+from slbench.engine.models import (
+    Checkpoint,
+    autocast,
+    build_model,
+    load_weights,
+    looking_at,
+    save_weights,
+    setting_of,
+)
 from slbench.engine.predict import DECIMALS
 from slbench.modeling.base import Model, Output
 
@@ -35,6 +44,8 @@ def small(card: ModelCard) -> ModelCard:
     if "language_model" in sizes:
         tiny = {key: value for key, value in TINY["language_model"].items() if key != "dropout_rate"}
         sizes["language_model"] = card.config.get("language_model", {}) | tiny
+    if "rgb" in sizes:
+        sizes["rgb"] = card.config.get("rgb", {}) | TINY["rgb"]
     return card.model_copy(update={"config": card.config | sizes})
 
 
@@ -51,13 +62,19 @@ class Subject:
     def __init__(self, card: ModelCard, family: Family) -> None:
         self.card, self.task = small(card), task_of(family)
         split = MockSplit(self.task, seed=0)
-        self.clips = [frozen(split.clip(index)) for index in range(len(split))]
+        self.clips = [self.seen(split.clip(index)) for index in range(len(split))]
         self.targets = [self.task.target(clip.text, clip.gloss) for clip in self.clips]
         self.model = self.trained()
 
+    def seen(self, clip: Clip) -> Clip:
+        """The clip as of a prepared corpus: arrays that cannot be written, and pictures if the model wants them."""
+        clip.keypoints.flags.writeable = clip.scores.flags.writeable = False
+        pictures = RenderedHands(clip.keypoints, clip.scores) if self.card.inputs == "rgb+pose" else None
+        return replace(clip, video=pictures)
+
     def fresh(self, seed: int = 0) -> Model:
         make_deterministic(seed)
-        return build_model(self.card, setting_of(self.task, num_beams=2, seed=0))
+        return build_model(self.card, setting_of(self.task, num_beams=2, seed=0, inputs=self.card.inputs))
 
     def trained(self) -> Model:
         model = self.fresh()
@@ -75,12 +92,6 @@ class Subject:
         return answers(self.model, self.clips, 1)
 
 
-def frozen(clip: Clip) -> Clip:
-    """Arrays that cannot be written, as those of a prepared corpus."""
-    clip.keypoints.flags.writeable = clip.scores.flags.writeable = False
-    return clip
-
-
 def answers(model: Model, clips: Sequence[Clip], size: int) -> list[Output]:
     """What the engine gets: prepared clips in batches, no gradients."""
     found: list[Output] = []
@@ -91,10 +102,13 @@ def answers(model: Model, clips: Sequence[Clip], size: int) -> list[Output]:
 
 
 def assert_same(found: Sequence[Output], expected: Sequence[Output]) -> None:
-    """Exactly the same texts, and log-likelihoods that a prediction file cannot tell apart."""
+    """Exactly the same texts, and numbers that a prediction file cannot tell apart."""
     assert [output.text for output in found] == [output.text for output in expected]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.log_likelihoods, other.log_likelihoods, rtol=0, atol=TOLERANCE)
+        assert one.measures.keys() == other.measures.keys()
+        for name, value in one.measures.items():
+            assert abs(value - other.measures[name]) <= TOLERANCE
 
 
 def assert_valid(subject: Subject, found: Sequence[Output], clips: int) -> None:
@@ -103,6 +117,7 @@ def assert_valid(subject: Subject, found: Sequence[Output], clips: int) -> None:
         assert isinstance(output.text, str)
         assert len(output.log_likelihoods) == len(subject.task.glosses)
         assert all(np.isfinite(value) and value < TOLERANCE for value in output.log_likelihoods)
+        assert all(map(np.isfinite, output.measures.values()))
 
 
 def check_one_valid_answer_a_clip(subject: Subject) -> None:
@@ -121,7 +136,7 @@ def check_any_order(subject: Subject) -> None:
 
 
 def check_a_long_neighbour(subject: Subject) -> None:
-    neighbour = frozen(made_up_clip("long", 400, seed=1))
+    neighbour = subject.seen(made_up_clip("long", 400, seed=1))
     for clip, expected in zip(subject.clips[:3], subject.alone, strict=False):
         assert_same(answers(subject.model, [clip, neighbour], 2)[:1], [expected])
 
@@ -154,8 +169,13 @@ def check_saved_and_loaded(subject: Subject) -> None:
 def check_extreme_clips(subject: Subject) -> None:
     """One frame, no hands, nothing seen at all, very long; together and alone."""
     figure = subject.clips[0]
-    unseen = frozen(replace(figure, keypoints=0 * figure.keypoints, scores=0 * figure.scores))
-    extremes = [subject.clips[SINGLE_FRAME], subject.clips[NO_HANDS], unseen, frozen(made_up_clip("long", 2000, 0))]
+    unseen = subject.seen(replace(figure, keypoints=0 * figure.keypoints, scores=0 * figure.scores))
+    extremes = [
+        subject.clips[SINGLE_FRAME],
+        subject.clips[NO_HANDS],
+        unseen,
+        subject.seen(made_up_clip("long", 2000, 0)),
+    ]
     assert extremes[0].frames == 1
     alone = answers(subject.model, extremes, 1)
     assert_valid(subject, alone, 4)
@@ -201,11 +221,16 @@ CHECKS = (
 )
 
 
+def cases_of(card: ModelCard) -> list[tuple[ModelCard, Family]]:
+    """The card as it looks at each of its modalities, on each of its families."""
+    looks = [looking_at(card, modality) for modality in card.modalities or (card.inputs,)]
+    return [(look, family) for look in looks for family in card.families]
+
+
 def check_models(names: Iterable[str]) -> None:
-    """Every check on every family that each card names."""
+    """Every check on every family and modality that each card names."""
     for name in names:
-        card = catalog.get_model(name)
-        for family in card.families:
+        for card, family in cases_of(catalog.get_model(name)):
             subject = Subject(card, family)
             for check in CHECKS:
                 check(subject)

@@ -6,7 +6,7 @@ import interface
 import numpy as np
 import pytest
 import torch
-from interface import CHECKS, Subject
+from interface import CHECKS, Subject, cases_of
 from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,18 +15,22 @@ from slbench import catalog
 from slbench.cards import ModelCard
 from slbench.modeling.base import Output
 
-CASES = [(name, family) for name in catalog.names(ModelCard) for family in catalog.get_model(name).families]
+CASES = {
+    f"{name}-{card.inputs}-{family}": (card, family)
+    for name in catalog.names(ModelCard)
+    for card, family in cases_of(catalog.get_model(name))
+}
 
 
 @cache
-def subject_of(name: str, family: str) -> Subject:
-    return Subject(catalog.get_model(name), family)
+def subject_of(case: str) -> Subject:
+    return Subject(*CASES[case])
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-@pytest.mark.parametrize(("name", "family"), CASES, ids=["-".join(case) for case in CASES])
-def test_interface(name: str, family: str, check) -> None:
-    check(subject_of(name, family))
+@pytest.mark.parametrize("case", CASES)
+def test_interface(case: str, check) -> None:
+    check(subject_of(case))
 
 
 class Sound:
