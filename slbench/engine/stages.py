@@ -114,7 +114,9 @@ def _check_start(init: str, start: Start, card: ModelCard, stage: Stage, name: s
 
 def _released(card: ModelCard, stage: Stage) -> str:
     """Which of the authors' files would do."""
-    files = [f"{one.file} of {one.repository}" for one in card.released if one.stage in stage.after]
+    would_do = [one for one in card.released if one.stage in stage.after]
+    alike = [one for one in would_do if one.inputs == card.inputs]
+    files = [f"{one.file} of {one.repository}" for one in alike or would_do]
     return f"; released are {some(files)} (Hugging Face)" if files else ""
 
 

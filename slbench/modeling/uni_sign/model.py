@@ -26,6 +26,7 @@ class UniSign:
 
     Config = UniSignConfig
     rgb_names = RGB_NAMES
+    """How the names begin of the weights that pictures add."""
 
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
         self.config = self.Config.model_validate_json(json.dumps(config), context={"inputs": setting.inputs})
