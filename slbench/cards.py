@@ -150,6 +150,8 @@ class TaskCard(Card):
     """Splits of the dataset that the task uses."""
     glosses: tuple[str, ...] = ()
     """ISLR: the closed vocabulary; empty where it is in the corpus itself."""
+    pretraining: bool = False
+    """Whether it is there to learn from and no benchmark: scores on it are not ranked."""
     notes: tuple[str, ...] = ()
     """What a reader of a score must know."""
 
@@ -216,7 +218,9 @@ class Weights(Frozen):
     """Task and split."""
     seed: int
     selected_on: str = "dev"
-    """Split that the epoch was chosen on."""
+    """Split that the epoch was chosen on; `none` where there was none, so that it is the last."""
+    stage: str = ""
+    """Of a training in several, that they come from; empty: not known, or the training had none."""
 
 
 class Released(Frozen):
@@ -272,6 +276,24 @@ class ModelCard(Card):
     """The authors' own weights, which `slbench run` fetches for their tasks."""
     stages: dict[str, Stage] = {}
     """Of a training in several, by name; `slbench train --stage`."""
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        for name, stage in self.stages.items():
+            unknown = sorted(set(stage.after) - set(self.stages))
+            if unknown:
+                raise ValueError(f"stages.{name}.after: there is no stage {', '.join(unknown)}")
+            try:
+                self.recipe_of(name)
+            except ValidationError as error:
+                keys = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+                raise ValueError(f"stages.{name}.recipe.{keys}") from error
+        return self
+
+    def recipe_of(self, stage: str) -> Recipe:
+        """The recipe with what is another in this stage."""
+        values = self.recipe.model_dump(mode="json") | self.stages[stage].recipe
+        return Recipe.model_validate_json(json.dumps(values))
 
     @property
     def weights_path(self) -> Path | None:

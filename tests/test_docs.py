@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slbench import catalog
-from slbench.cards import DatasetCard
+from slbench.cards import DatasetCard, ModelCard, read_card
 from slbench.data.prepare import prepare
 from slbench.errors import DataError
 from slbench.metrics.protocols import PROTOCOLS
@@ -138,6 +138,24 @@ def test_score(tmp_path: Path) -> None:
     signature, rows = expected[6], expected[:6] + expected[7:]
     assert signature in printed
     assert [row for row in rows if row not in lines] == []
+
+
+@pytest.mark.slow
+def test_train(tmp_path: Path) -> None:
+    follow(read_page("train.md"), tmp_path)
+    (path,) = tmp_path.glob("results/*/*/*.json")
+    assert parse_record(path.read_text(encoding="utf-8"), path.name).barred == ()
+    coarse, fine = (read_card(tmp_path / "runs" / name / "best.toml", ModelCard) for name in ("coarse", "fine"))
+    assert (coarse.recipe.epochs, coarse.recipe.accumulate, coarse.weights.stage) == (1, 2, "coarse")
+    assert (fine.recipe.epochs, fine.recipe.accumulate, fine.weights.stage) == (2, 1, "fine")
+
+
+def test_the_stages_on_the_page_are_those_of_the_card() -> None:
+    card = catalog.get_model("uni-sign")
+    rows = re.findall(r"^\| `([\w-]+)` \|.*\| (\d+) \| (\d+) x (\d+) \|$", read_page("train.md").text, re.MULTILINE)
+    found = {name: tuple(map(int, numbers)) for name, *numbers in rows}
+    recipes = {name: card.recipe_of(name) for name in card.stages}
+    assert found == {name: (r.epochs, r.batch_size, r.accumulate) for name, r in recipes.items()}
 
 
 def test_the_python_of_the_score_page_runs() -> None:

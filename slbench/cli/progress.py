@@ -139,7 +139,8 @@ def _print_epoch(event: "Epoch", epochs: int) -> None:
     scores = "  ".join(
         f"{f'{task} ' * several}{score.name} {score.value:.1f}" for task, score in event.deciding.items()
     )
-    errors().print(f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}  dev {scores}{star}")
+    scored = f"  {event.scored_on} {scores}" if scores else ""
+    errors().print(f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}{scored}{star * bool(scores)}")
 
 
 def _print_resumed(event: "Resumed", epochs: int) -> None:

@@ -5,14 +5,33 @@ from typing import Annotated
 
 import typer
 
+from slbench.cli.run import ModalityOption
+
 
 def train(
     model: Annotated[str, typer.Option(help="Model card: a name from `slbench list models`, or a .toml file.")],
     task: Annotated[list[str], typer.Option(help="Task card; its train and dev splits are used. May be given again.")],
     output: Annotated[Path, typer.Option(help="Folder for the best and the last checkpoint, each with a card.")],
-    init: Annotated[
-        str | None, typer.Option(help="Model card whose weights to begin with, e.g. runs/letters/last.toml.")
+    stage: Annotated[
+        str | None, typer.Option(help="Of a training in several: a name under [stages] of the model's card.")
     ] = None,
+    modality: Annotated[
+        ModalityOption | None, typer.Option(help="What the model looks at; by default what stage or card says.")
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="Weights to begin with: a model card, e.g. runs/letters/last.toml, or a file."),
+    ] = None,
+    pretrained: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART=SOURCE", help="Where a part's weights come from, in place of what the stage says."),
+    ] = None,
+    videos: Annotated[
+        Path | None, typer.Option(help="Folder of the corpus's videos; by default where `data prepare` found them.")
+    ] = None,
+    select_on_test: Annotated[
+        bool, typer.Option("--select-on-test", help="Keep the epoch that is best on test; the card and records say so.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     set_: Annotated[
@@ -31,7 +50,23 @@ def train(
     with status("loading"):
         from slbench.engine.training import TrainingRequest, TrainingRun
 
-        planned = TrainingRun(TrainingRequest(model, task, output, init, seed, device, tuple(set_ or ()), resume))
+        planned = TrainingRun(
+            TrainingRequest(
+                model,
+                task,
+                output,
+                init,
+                seed,
+                device,
+                tuple(set_ or ()),
+                resume,
+                stage=stage,
+                modality=None if modality is None else modality.value,
+                pretrained=tuple(pretrained or ()),
+                videos=videos,
+                select_on_test=select_on_test,
+            )
+        )
     for line in planned.missing:
         errors().print(line, style="yellow", soft_wrap=True)
     kept = "the same command with --resume goes on from the last checkpoint"

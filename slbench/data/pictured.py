@@ -89,6 +89,10 @@ class PicturedSplit(Sequence[ClipRow]):
         """Of the split."""
         return self.split.manifest
 
+    def shows(self, index: int) -> bool:
+        """Whether there are pictures of a clip, as far as the folder's list tells."""
+        return self.videos[index] is not None or (self.crops is not None and self[index].id in self.crops)
+
     def has_pictures(self) -> bool:
         """Whether at least one clip has."""
         return self.crops is not None or any(video is not None for video in self.videos)

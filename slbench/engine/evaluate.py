@@ -298,6 +298,8 @@ class Run:
             reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
         if not self._is_published():
             reasons.append(f"the clips are no published version of {self.dataset.name}'s {self.request.split}")
+        if self.task.pretraining:
+            reasons.append(f"{self.task.name} is for pre-training, and no benchmark")
         if self.request.split == "train":
             reasons.append("--split train: models learn from it")
         if failed:

@@ -25,17 +25,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch has ended, and its weights were scored on dev."""
+    """An epoch has ended, and its weights were scored."""
 
     epoch: int
     loss: float
     """Mean over the epoch's steps."""
     scores: dict[str, tuple[Score, ...]]
-    """Task -> scores of its protocol on dev; the first of each decides."""
+    """Task -> scores of its protocol; the first of each decides. Tasks without a split for it have none."""
     best: bool
-    """Whether it is the best epoch so far."""
+    """Whether it is the best epoch so far; the newest, where nothing is scored."""
     seconds: float
     """Of steps and scoring; what an interruption threw away does not count."""
+    scored_on: str = "dev"
+    """Split of the scores."""
     event: Literal["epoch"] = "epoch"
 
     @property

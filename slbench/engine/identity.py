@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from slbench.cards import ModelCard, TaskCard
-from slbench.data.store import Store
+from slbench.cards import ModelCard
 from slbench.engine import provenance
+from slbench.engine.courses import Course
 from slbench.engine.models import code_digest, device_of
 from slbench.errors import OutputError
-from slbench.modeling.base import Model
 from slbench.version import __version__
 
 Identity = dict[str, Any]
@@ -21,15 +20,14 @@ WITHOUT_EFFECT = ("cli", "report")
 """Folders of slbench whose code cannot change a weight."""
 
 
-def training_identity(
-    card: ModelCard, tasks: Sequence[TaskCard], stores: Sequence[Store], model: Model, seed: int, init: str | None
-) -> Identity:
+def training_identity(card: ModelCard, courses: Sequence[Course], decided: Mapping[str, Any]) -> Identity:
     """Everything that decides the weights, on one machine; PyTorch's threads must have been set.
 
     Args:
-        init: sha256 of the weights to begin with; None: random ones.
+        decided: what was asked for besides: seed, stage, sha256 of the weights to begin with.
     """
-    values = card.model_dump(mode="json", include={"implementation", "config", "recipe"})
+    values = card.model_dump(mode="json", include={"implementation", "inputs", "config", "recipe"})
+    model, tasks = courses[0].model, [course.task for course in courses]
     versions = {f"package.{name}": found for name, found in provenance.package_versions().items()}
     return {
         "model": card.name,
@@ -37,9 +35,8 @@ def training_identity(
         "model source": code_digest(model),
         "tasks": ", ".join(f"{task.name} {task.version}" for task in tasks),
         **{f"task digest of {task.name}": task.digest() for task in tasks},
-        **dict(data for task, store in zip(tasks, stores, strict=True) for data in _data(task, store)),
-        "init": init,
-        "seed": seed,
+        **dict(data for course in courses for data in _data(course)),
+        **decided,
         "device": device_of(model).type,
         "threads": torch.get_num_threads(),
         "slbench": __version__,
@@ -48,12 +45,13 @@ def training_identity(
     }
 
 
-def _data(task: TaskCard, store: Store) -> Iterator[tuple[str, str]]:
+def _data(course: Course) -> Iterator[tuple[str, str]]:
     """The data of the splits that decide; the reader's code, too, decides the clips."""
-    for name in ("train", "dev"):
-        manifest = store.split(name).manifest
-        yield f"{name} data of {task.name}", manifest.data_digest
-        yield f"{name} of {task.name} made from", manifest.made_from
+    for clips in (course.train, course.scored):
+        if clips is not None:
+            name, task = clips.manifest.split, course.task.name
+            yield f"{name} data of {task}", clips.manifest.data_digest
+            yield f"{name} of {task} made from", clips.manifest.made_from
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

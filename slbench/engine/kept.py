@@ -36,6 +36,10 @@ class KeptModels:
     trained_on: str
     """Task and split."""
     seed: int
+    selected_on: str = "dev"
+    """Split that `best` is chosen on."""
+    stage: str = ""
+    """Of a training in several."""
 
     def save(self, name: str, network: torch.nn.Module, when: str) -> str:
         """Write <name>-<digest>.safetensors, then the card <name>.toml that names it, then drop older weights.
@@ -58,8 +62,11 @@ class KeptModels:
             command=self.command,
             trained_on=f"{self.trained_on}; {when}",
             seed=self.seed,
+            selected_on=self.selected_on,
+            stage=self.stage,
         )
-        card = self.card.model_copy(update={"weights": weights, "notes": ()})
+        # What is released is another's weights: this card names those beside it.
+        card = self.card.model_copy(update={"weights": weights, "notes": (), "released": ()})
         write_text(self.folder / f"{name}.toml", tomli_w.dumps(card.model_dump(mode="json", exclude_none=True)))
         for old in older - {path}:
             old.unlink()

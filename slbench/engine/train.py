@@ -10,20 +10,21 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from slbench.cards import Recipe, TaskCard
+from slbench.cards import Recipe
 from slbench.data.augment import augmented
 from slbench.data.store import SplitClips
+from slbench.engine.courses import Batch, Course, scored_on
 from slbench.engine.determinism import PRECISIONS, random_state, set_random_state
 from slbench.engine.events import Epoch, Step, merit_of
 from slbench.engine.models import autocast, device_of
 from slbench.engine.predict import load_batches, predict_batch
-from slbench.errors import ClipError, DataError, ModelError
+from slbench.errors import ClipError, DataError, ModelError, some
 from slbench.metrics.base import Score
 from slbench.metrics.protocols import get_protocol
-from slbench.modeling.base import Inputs, Trainable
+from slbench.modeling.base import Inputs
 from slbench.records import answers_of
 
-DEV_BATCH_SIZE = 32
+SCORED_BATCH_SIZE = 32
 
 
 @dataclass
@@ -42,36 +43,8 @@ class Place:
     """Largest `merit_of` an epoch."""
 
 
-@dataclass(frozen=True)
-class Course:
-    """One task of a training.
-
-    Attributes:
-        model: the network as this task sees it; all courses of a training share one network.
-        train, dev: clips to learn from, and to score on after each epoch.
-    """
-
-    task: TaskCard
-    model: Trainable
-    train: SplitClips
-    dev: SplitClips
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Clips of one course, by index."""
-
-    course: Course
-    clips: list[int]
-
-    @property
-    def ids(self) -> str:
-        """For messages."""
-        return ", ".join(self.course.train[index].id for index in self.clips)
-
-
 class Trainer:
-    """Trains one network on the train splits of its courses and scores it on dev after each epoch.
+    """Trains one network on the train splits of its courses and scores it after each epoch.
 
     Everything that changes while it runs is in `state_dict`: a trainer of the same arguments that loads it
     goes on to the same weights.
@@ -81,7 +54,7 @@ class Trainer:
         self.courses, self.recipe, self.seed = courses, recipe, seed
         self.network = courses[0].model.network
         self.place = Place()
-        self.steps = len(self._batches())
+        self.steps = len(self._groups())
         self.average: AveragedModel | None = None
         if recipe.average:
             keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
@@ -125,8 +98,8 @@ class Trainer:
         After an `Epoch`, `kept_network` holds its weights.
         """
         while self.place.epoch <= self.recipe.epochs:
-            for batch in self._batches()[self.place.step :]:
-                yield self._step(batch)
+            for group in self._groups()[self.place.step :]:
+                yield self._step(group)
             yield self._end_epoch()
 
     @property
@@ -153,10 +126,15 @@ class Trainer:
             batches += [Batch(course, order[start : start + size].tolist()) for start in starts]
         return [batches[index] for index in chance.permutation(len(batches))]
 
-    def _step(self, batch: Batch) -> Step:
+    def _groups(self) -> list[list[Batch]]:
+        """The batches of each of the epoch's steps; the last one takes what is left."""
+        batches, size = self._batches(), self.recipe.accumulate
+        return [batches[start : start + size] for start in range(0, len(batches), size)]
+
+    def _step(self, group: list[Batch]) -> Step:
         start = time.perf_counter()
         rate = self.optimizer.param_groups[0]["lr"]
-        loss, norm = self._optimise(batch)
+        loss, norm = self._optimise(group)
         place = self.place
         place.step += 1
         place.losses.append(loss)
@@ -165,31 +143,38 @@ class Trainer:
 
     def _end_epoch(self) -> Epoch:
         start, ended = time.perf_counter(), self.place
-        scores = {course.task.name: self._dev_scores(course) for course in self.courses}
-        merit = merit_of(scores)
+        clips = ((course, course.scored) for course in self.courses)
+        scores = {course.task.name: self._scores(course, split) for course, split in clips if split is not None}
+        merit = merit_of(scores) if scores else float(ended.epoch)
         best = ended.best is None or merit > ended.best
         self.place = Place(ended.epoch + 1, best=merit if best else ended.best)
         seconds = ended.seconds + time.perf_counter() - start
-        return Epoch(ended.epoch, float(np.mean(ended.losses)), scores, best, round(seconds, 3))
+        loss = float(np.mean(ended.losses))
+        return Epoch(ended.epoch, loss, scores, best, round(seconds, 3), scored_on(self.courses))
 
-    def _optimise(self, batch: Batch) -> tuple[float, float]:
-        """One step; its loss and the norm of its gradient."""
-        course = batch.course
+    def _optimise(self, group: list[Batch]) -> tuple[float, float]:
+        """One step, along the mean gradient of a group; its mean loss and the norm of that gradient."""
         self.network.train()
-        inputs = [self._input(course, index) for index in batch.clips]
-        rows = [course.train[index] for index in batch.clips]
-        with autocast(course.model, PRECISIONS[self.recipe.precision]):
-            loss = course.model.loss(inputs, [course.task.target(row.text, row.gloss) for row in rows])
-        self._check_finite("loss", loss, batch)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = sum([self._add_gradient(batch, len(group)) for batch in group]) / len(group)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
-        self._check_finite("gradient's norm", norm, batch)
+        self._check_finite("gradient's norm", norm, group)
         self.optimizer.step()
         self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.network)
-        return float(loss.detach()), float(norm)
+        return loss, float(norm)
+
+    def _add_gradient(self, batch: Batch, size: int) -> float:
+        """Add a batch's part of the gradient of a group of this size; its loss."""
+        course = batch.course
+        inputs = [self._input(course, index) for index in batch.clips]
+        rows = [course.train[index] for index in batch.clips]
+        with autocast(course.model, PRECISIONS[self.recipe.precision]):
+            loss = course.model.loss(inputs, [course.task.target(row.text, row.gloss) for row in rows])
+        self._check_finite("loss", loss, [batch])
+        (loss / size).backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
 
     def _input(self, course: Course, index: int) -> Inputs:
         """A training clip, changed at random by seed, epoch and place alone."""
@@ -198,24 +183,27 @@ class Trainer:
             clip = course.train.clip(index)
         except ClipError as error:
             raise DataError(f"training stops, a clip cannot be used: {error}") from error
-        return course.model.prepare(augmented(clip, self.recipe.augmentation, chance), self.place.epoch)
+        if clip.video is None:
+            clip = augmented(clip, self.recipe.augmentation, chance)
+        return course.model.prepare(clip, self.place.epoch)
 
-    def _check_finite(self, name: str, value: torch.Tensor, batch: Batch) -> None:
+    def _check_finite(self, name: str, value: torch.Tensor, batches: Sequence[Batch]) -> None:
         """Before the step: AdamW would carry one value that is not finite into every weight."""
         if not torch.isfinite(value):
+            clips = some([name for batch in batches for name in batch.ids], shown=64)
             raise ModelError(
-                f"the {name} is {value.item()} for clips {batch.ids} (epoch {self.place.epoch}, step "
+                f"the {name} is {value.item()} for clips {clips} (epoch {self.place.epoch}, step "
                 f"{self.place.step + 1}): lower recipe.learning_rate, or look at these clips"
             )
 
-    def _dev_scores(self, course: Course) -> tuple[Score, ...]:
-        """Every metric of the task's protocol on the dev split."""
+    def _scores(self, course: Course, split: SplitClips) -> tuple[Score, ...]:
+        """Every metric of the task's protocol on a split."""
         model, task = course.model, course.task
         model.network = self.kept_network
         model.network.eval()
         try:
-            batches = load_batches(model, course.dev, range(len(course.dev)), DEV_BATCH_SIZE, 0)
-            results = [predict_batch(model, task, course.dev, batch, torch.float32) for batch in batches]
+            batches = load_batches(model, split, range(len(split)), SCORED_BATCH_SIZE, 0)
+            results = [predict_batch(model, task, split, batch, torch.float32) for batch in batches]
         finally:
             model.network = self.network
         answers = answers_of([prediction for result in results for prediction in result.predictions])

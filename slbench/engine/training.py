@@ -1,68 +1,30 @@
 """A training run: from names and options to checkpoints that `slbench run` takes."""
 
-import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from slbench import catalog
 from slbench.cards import TaskCard
-from slbench.data.prepare import prepare, reader_reference
-from slbench.data.store import ReadableClips, Split, SplitClips, Store
-from slbench.engine.changes import changed_card
+from slbench.data.prepare import reader_reference
 from slbench.engine.checkpoints import Checkpoints, Saved
-from slbench.engine.checks import (
-    check_readable,
-    check_references,
-    check_seed,
-    check_writable,
-    only_writer,
-    task_dataset,
-    with_vocabulary,
-)
+from slbench.engine.checks import check_seed, check_writable, only_writer, task_dataset, with_vocabulary
+from slbench.engine.courses import UNSCORED, Pictured, missing, open_course, open_store, scored_on, scored_split
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.events import Epoch, Event, Resumed
 from slbench.engine.identity import check_same, training_identity
 from slbench.engine.kept import Ended, KeptModels
 from slbench.engine.log import TrainingLog
-from slbench.engine.models import Checkpoint, build_model, check_fit, find_checkpoint, load_weights, setting_of
-from slbench.engine.train import Course, Trainer
+from slbench.engine.models import build_model, check_fit, setting_of
+from slbench.engine.stages import Start, begin, find_start, may_lack, sources_of, staged_card
+from slbench.engine.train import Trainer
+from slbench.engine.training_request import TrainingRequest as TrainingRequest
 from slbench.errors import ModelError, OptionError, OutputError
 from slbench.files import remove_leftovers
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Trainable
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """What `slbench train` was asked for; names as on the command line."""
-
-    model: str
-    tasks: Sequence[str]
-    output: Path
-    init: str | None = None
-    """Model card whose weights to begin with; None: random ones."""
-    seed: int = 0
-    device: str = "auto"
-    changes: Sequence[str] = ()
-    """Of the card, as `--set` takes them."""
-    resume: bool = False
-    """Go on where an interrupted training of the same arguments was; from the start if there is none."""
-    checkpoint_seconds: float = 60.0
-    """Between two checkpoints within an epoch; 0: one at every step."""
-
-    @property
-    def command(self) -> str:
-        """The same request for a shell, without --resume."""
-        words = ["--model", self.model, *(w for task in self.tasks for w in ("--task", task))]
-        words += ["--init", self.init] if self.init else []
-        words += ["--output", str(self.output), "--seed", str(self.seed), "--device", self.device]
-        words += [w for change in self.changes for w in ("--set", change)]
-        return shlex.join(["slbench", "train", *words])
 
 
 class TrainingRun:
@@ -76,10 +38,12 @@ class TrainingRun:
         check_seed(request.seed)
         self.request, self.output = request, request.output
         self.tasks = [catalog.get_task(task) for task in request.tasks]
-        self.card = changed_card(catalog.get_model(request.model), request.changes)
+        self.card = staged_card(catalog.get_model(request.model), request.stage, request.modality, request.changes)
+        if request.videos is not None and self.card.inputs == "pose":
+            raise OptionError(f"--videos {request.videos}: {self.card.name} looks at pose alone; see --modality")
         self._check_tasks()
-        trained_on = f"{', '.join(f'{task.name} {task.version}' for task in self.tasks)}, train"
-        self.kept = KeptModels(self.output, self.card, request.command, trained_on, request.seed)
+        self.scored = [scored_split(task, request.select_on_test) for task in self.tasks]
+        self.kept = self._kept()
         self.checkpoints = Checkpoints(self.output / "checkpoints", request.checkpoint_seconds)
         self.log = TrainingLog(self.output / "metrics.jsonl")
         self.written: dict[str, str] = {}
@@ -88,24 +52,34 @@ class TrainingRun:
         if self.output.is_dir():  # now rather than after the corpus was prepared
             with self._only_writer():
                 self._check_output()
-        start = find_checkpoint(catalog.get_model(request.init)) if request.init else None
+        start = find_start(request.init, self.card, request.stage)
+        sources = sources_of(self.card, request.stage, request.pretrained)
         make_deterministic(request.seed)
         torch.set_num_threads(self.card.recipe.threads or torch.get_num_threads())
-        stores = [prepare(task_dataset(task), ("train", "dev")) for task in self.tasks]
-        self.asked = [with_vocabulary(*parts) for parts in zip(self.tasks, _trained(stores), strict=True)]
-        models = self._models(device, start)
-        courses = [_course(*parts) for parts in zip(self.asked, models, stores, strict=True)]
-        self.missing = [line for course in courses for line in _missing(course)]
+        stores = [open_store(*parts) for parts in zip(self.tasks, self.scored, strict=True)]
+        train = [store.split("train") for store in stores]
+        self.asked = [with_vocabulary(*parts) for parts in zip(self.tasks, train, strict=True)]
+        models = self._models()
+        pretrained = self._begin(models[0], sources, start)
+        for model in models:
+            model.network = models[0].network.to(device)
+        pictures = Pictured(self.card.inputs != "pose", request.videos)
+        parts = zip(self.asked, models, stores, self.scored, strict=True)
+        courses = [open_course(*one, pictures) for one in parts]
+        self.missing = [line for course in courses for line in missing(course)]
         self.trainer = Trainer(courses, self.card.recipe, request.seed)
-        init = start.sha256 if start else None
-        self.identity = training_identity(self.card, self.tasks, stores, models[0], request.seed, init)
+        decided = {
+            "stage": request.stage,
+            "init": None if start is None else start.checkpoint.sha256,
+            **{f"pretrained {part}": digest for part, digest in pretrained.items()},
+            "videos": None if request.videos is None else str(request.videos),
+            "seed": request.seed,
+        }
+        self.identity = training_identity(self.card, courses, decided)
 
     def _check_tasks(self) -> None:
         for task in self.tasks:
             check_fit(self.card, task)
-            missing = [split for split in ("train", "dev") if split not in task.splits]
-            if missing:
-                raise OptionError(f"{task.name} has no {' and no '.join(missing)} split to train with")
             get_protocol(task.protocol, task.family, task.unit)
             reader_reference(task_dataset(task))
         names = [task.name for task in self.tasks]
@@ -117,13 +91,20 @@ class TrainingRun:
         if len(set(names)) < len(names):
             raise OptionError(f"--task {' --task '.join(names)}: a task is named twice; see recipe.repeats")
 
-    def _models(self, device: torch.device, start: Checkpoint | None) -> list[Trainable]:
-        """One model a task; all of them share the first one's network."""
-        models: list[Any] = [build_model(self.card, setting_of(task, seed=self.request.seed)) for task in self.asked]
+    def _kept(self) -> KeptModels:
+        tasks = ", ".join(f"{task.name} {task.version}" for task in self.tasks)
+        stage = self.request.stage or ""
+        trained_on = f"{tasks}, train{f'; stage {stage}' if stage else ''}"
+        selected_on = next((split for split in self.scored if split is not None), UNSCORED)
+        card, seed = self.card, self.request.seed
+        return KeptModels(self.output, card, self.request.command, trained_on, seed, selected_on, stage)
+
+    def _models(self) -> list[Trainable]:
+        """One model a task; the first one's network will be that of all."""
+        settings = [setting_of(task, seed=self.request.seed, inputs=self.card.inputs) for task in self.asked]
+        models: list[Any] = [build_model(self.card, setting) for setting in settings]
         if not hasattr(models[0], "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
-        if start:
-            load_weights(models[0], start)
         shapes = [{name: value.shape for name, value in model.network.state_dict().items()} for model in models]
         for task, found in zip(self.tasks, shapes, strict=True):
             if found != shapes[0]:
@@ -131,9 +112,11 @@ class TrainingRun:
                     f"{self.card.name} cannot be one network for {self.tasks[0].name} and {task.name}: "
                     "its layers have other sizes; train them apart"
                 )
-        for model in models:
-            model.network = models[0].network.to(device)
         return models
+
+    def _begin(self, model: Trainable, sources: dict[str, str], start: Start | None) -> dict[str, str]:
+        """Load what the training begins with; part -> sha256 of its weights."""
+        return begin(model, sources, start, may_lack(self.card, self.request.stage, model))
 
     def _only_writer(self) -> AbstractContextManager[None]:
         return only_writer(self.output / ".train.lock")
@@ -153,7 +136,7 @@ class TrainingRun:
             )
 
     def execute(self, report: Callable[[Event], None] = lambda _: None) -> str:
-        """Train, or go on; `last` is written after every epoch, `best` when dev is best.
+        """Train, or go on; `last` is written after every epoch, `best` when the score is best.
 
         Args:
             report: is told of every event when all that belongs to it has been written.
@@ -221,44 +204,12 @@ class TrainingRun:
         network = self.trainer.kept_network
         self.written["last"] = self.kept.save("last", network, when)
         if epoch.best:
-            self.written["best"] = self.kept.save("best", network, f"{when}, the best on dev")
+            chosen = scored_on(self.trainer.courses)
+            why = "the last, as there is no split to choose on" if chosen == UNSCORED else f"the best on {chosen}"
+            self.written["best"] = self.kept.save("best", network, f"{when}, {why}")
 
     def _checkpoint(self) -> None:
         self.checkpoints.save(Saved(self.identity, self.trainer.state_dict(), self.written))
-
-
-def _trained(stores: Sequence[Store]) -> list[Split]:
-    return [store.split("train") for store in stores]
-
-
-def _course(task: TaskCard, model: Trainable, store: Store) -> Course:
-    """The task's splits.
-
-    Of a corpus that the user prepared, those clips whose frames are there: videos vanish from the web. Anywhere else a
-    clip that is not there is damage.
-
-    Raises:
-        DataError: a clip cannot be read, or its gloss is not in the vocabulary.
-    """
-    splits: list[SplitClips] = [store.split("train"), store.split("dev")]
-    for split in splits:
-        check_references(task, split)
-    if task_dataset(task).needs_source:
-        splits = [ReadableClips(split) for split in splits]
-    for split in splits:
-        check_readable(task, split)
-    return Course(task, model, *splits)
-
-
-def _missing(course: Course) -> Iterator[str]:
-    """What a user must know of clips that are not trained on."""
-    for split in (course.train, course.dev):
-        data = split.manifest
-        if len(split) < data.clips:
-            yield (
-                f"{data.dataset}, {data.split}: {data.clips - len(split):,} of {data.clips:,} clips are left out, "
-                f"since their frames could not be read (`slbench data verify {data.dataset}` says why)"
-            )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel
@@ -89,3 +89,19 @@ class Trainable(Model, Protocol):
 
     def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
         """Scalar training loss of a batch."""
+
+
+@runtime_checkable
+class Pretrainable(Trainable, Protocol):
+    """A model with parts that others have trained, which a training may begin with (`slbench train --pretrained`)."""
+
+    def load_pretrained(self, part: str, source: str) -> None:
+        """Give a part its weights.
+
+        Args:
+            part: of the network: all its weights have names that begin with it and a dot.
+            source: a file, an address or a name, as the model knows them.
+
+        Raises:
+            ModelError: there is no such part, or its weights cannot be had or do not fit.
+        """

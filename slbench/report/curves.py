@@ -45,7 +45,7 @@ def draw_curves(log: Path, target: Path) -> None:
     with mpl.rc_context(STYLE), atomic_path(target) as temporary:
         tasks = sorted(epochs[0].scores)
         figure = Figure(figsize=(4 * (1 + len(tasks)), 3), layout="constrained")
-        left, *others = figure.subplots(1, 1 + len(tasks))
+        left, *others = figure.subplots(1, 1 + len(tasks), squeeze=False)[0]
         _draw_loss(left, epochs)
         for axes, task in zip(others, tasks, strict=True):
             _draw_score(axes, epochs, task, several=len(tasks) > 1)
@@ -70,7 +70,7 @@ def _draw_score(axes: Axes, epochs: Sequence[Epoch], task: str, several: bool) -
     kept_at = f"{best.value:.1f} at epoch {kept.epoch} ({best.better} is better)"
     axes.set_title(f"{task}\n{kept_at}" if several else f"best {kept_at}", fontsize="medium")
     axes.legend(frameon=False)
-    _label(axes, f"dev {best.name}{', %' * (best.unit == '%')}")
+    _label(axes, f"{kept.scored_on} {best.name}{', %' * (best.unit == '%')}")
 
 
 def _marker(epochs: Sequence[Epoch]) -> str:

@@ -17,6 +17,7 @@ from slbench.modeling.uni_sign.fusion import HandViews, made_up_opening, normali
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
 from slbench.modeling.uni_sign.network import RGB_NAMES, Encoded, UniSignNetwork
 from slbench.modeling.uni_sign.poses import PARTS, clip_inputs, read_frames
+from slbench.modeling.uni_sign.pretrained import load_pretrained
 from slbench.modeling.uni_sign.sampling import HANDS, hand_views
 
 
@@ -121,6 +122,10 @@ class UniSign:
         glosses = [[token for gloss in target.split() for token in self._tokens(gloss)[:-1]] for target in targets]
         ctc = self.config.ctc_weight * ctc_loss(heard.ctc_nv, [len(inputs["body"]) for inputs in batch], glosses)
         return ctc if self.config.ctc_only else ctc + self._text_loss(*self._recombined(heard, tokens))
+
+    def load_pretrained(self, part: str, source: str) -> None:
+        """Give a part of the network its weights before any training; see `pretrained`."""
+        load_pretrained(self.network, part, source)
 
     def _text_loss(self, heard: Heard, tokens: list[list[int]]) -> Tensor:
         return self.network.loss(self.network.read(heard, self._prompt()), padded_labels(tokens, self.device))
