@@ -2,6 +2,7 @@ import pytest
 import sentencepiece
 import torch
 from fakes import TINY
+from tokenizers_made_here import sentencepiece_folder
 
 from slbench.errors import ModelError
 from slbench.modeling.uni_sign.config import LanguageModelConfig
@@ -86,13 +87,7 @@ def test_unknown_tokenizer_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_sentencepiece_tokenizer_from_a_folder(tmp_path) -> None:
     """mT5's file format (`spiece.model`), against sentencepiece itself; the model is made here."""
-    text = tmp_path / "text.txt"
-    text.write_text("\n".join(f"sign number {n} says hello to the world" for n in range(200)))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(tmp_path / "spiece"), vocab_size=50, pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
-        minloglevel=2,
-    )  # fmt: skip
-    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer", "extra_ids": 0}')
+    sentencepiece_folder(tmp_path, [f"sign number {n} says hello to the world" for n in range(200)])
     tokenizer = build_tokenizer(str(tmp_path))
     pieces = sentencepiece.SentencePieceProcessor(str(tmp_path / "spiece.model"))
     for sentence in ("hello world", "sign number 17 says hello"):
