@@ -7,6 +7,7 @@ field changes its meaning or is removed.
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -40,7 +41,7 @@ class Prediction(Frozen):
     error: str | None = None
     """Why there is no answer."""
     measures: dict[str, float] = Field(default_factory=dict)
-    """What the model says of its own work on the clip, such as how far a gate was open."""
+    """What the model says of its own work on the clip, such as how far a gate was open; rounded."""
 
     def answer(self) -> Answer:
         """What the metrics see."""
@@ -186,7 +187,7 @@ class RunRecord(Frozen):
     failed: dict[str, str]
     """Clip id -> error; these count as wrong."""
     measures: dict[str, float] = Field(default_factory=dict)
-    """Means over the clips of what the model says of its own work, such as how far a gate was open."""
+    """Means, over the clips that have it, of what the model says of its own work, such as how far a gate was open."""
     barred: tuple[str, ...]
     """Why the run may not enter a leaderboard; empty if it may."""
     resumed_clips: int
@@ -205,6 +206,15 @@ class RunRecord(Frozen):
 def answers_of(predictions: Sequence[Prediction]) -> list[Answer]:
     """What the metrics see, in the order of ids: intervals depend on an order, and not on that of a file."""
     return [prediction.answer() for prediction in sorted(predictions, key=lambda prediction: prediction.id)]
+
+
+def mean_measures(predictions: Sequence[Prediction]) -> dict[str, float]:
+    """Mean of each measure over the clips that have it, rounded like a share in percent with two decimals."""
+    found: dict[str, list[float]] = {}
+    for prediction in predictions:
+        for name, value in prediction.measures.items():
+            found.setdefault(name, []).append(value)
+    return {name: round(fmean(values), 4) for name, values in sorted(found.items())}
 
 
 def predictions_text(predictions: Sequence[Prediction]) -> str:

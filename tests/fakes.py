@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from slbench.data.clip import Clip
 from slbench.data.readers import Entry
 from slbench.engine.models import build_model, save_weights, setting_of
 from slbench.errors import ClipError
+from slbench.modeling.uni_sign.model import UniSign
 
 GLOSSES = ("HELP", "WORLD", "SIGN")
 SPLITS = {"train": 8, "dev": 4, "test": 12}
@@ -66,6 +68,28 @@ class RepeatingReader(FakeReader):
     def entries(self, split: str) -> Iterator[Entry]:
         yield from super().entries(split)
         yield from super().entries(split)
+
+
+class SentenceReader(FakeReader):
+    """Two glosses a clip; those of the test are not all in train."""
+
+    def entries(self, split: str) -> Iterator[Entry]:
+        for entry in super().entries(split):
+            yield replace(entry, gloss=f"{entry.gloss} {'UNSEEN' if split == 'test' else 'AGAIN'}")
+
+
+class Gated(UniSign):
+    """Says how far a gate was open, for the clips that have more than ten frames."""
+
+    def encode(self, batch):
+        return super().encode(batch), [len(inputs["body"]) for inputs in batch]
+
+    def decode(self, encoded):
+        heard, lengths = encoded
+        return [
+            replace(output, measures={"gate": 1 / frames} if frames > 10 else {})
+            for output, frames in zip(super().decode(heard), lengths, strict=True)
+        ]
 
 
 class FakeCorpus:

@@ -15,12 +15,28 @@ import tomli_w
 from slbench.data.rendered import RenderedHands, write_video
 from slbench.data.skeleton import LEFT_SHOULDER, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
 
-SHAPES = {"A": "00000", "B": "01111", "D": "01000", "F": "00111", "I": "00001", "L": "11000", "U": "01100", "Y": "10001"}
+SHAPES = {
+    "A": "00000",
+    "B": "01111",
+    "D": "01000",
+    "F": "00111",
+    "I": "00001",
+    "L": "11000",
+    "U": "01100",
+    "Y": "10001",
+}
 """Gloss -> thumb to little finger, 1 where it is stretched."""
 FPS, SIZE = 25, (256, 256)
 _REACH = 0.22
 """Length of a stretched finger, in image sizes."""
-_BODY = {0: (0.5, 0.2), LEFT_SHOULDER: (0.65, 0.4), RIGHT_SHOULDER: (0.35, 0.4), 7: (0.7, 0.6), 8: (0.28, 0.6), 9: (0.66, 0.8)}
+_BODY = {
+    0: (0.5, 0.2),
+    LEFT_SHOULDER: (0.65, 0.4),
+    RIGHT_SHOULDER: (0.35, 0.4),
+    7: (0.7, 0.6),
+    8: (0.28, 0.6),
+    9: (0.66, 0.8),
+}
 
 
 @dataclass(frozen=True)

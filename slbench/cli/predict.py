@@ -9,6 +9,7 @@ import typer
 
 from slbench.cli.extract import Detector, ModeName, ModeOption, PoseModel
 from slbench.cli.listing import Format
+from slbench.cli.run import DecodingOption
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,6 +34,9 @@ def predict(
     pose: PoseModel = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     num_beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.")] = 4,
+    decoding: Annotated[
+        DecodingOption, typer.Option(help="Any text, as in the papers, or only what the task's glosses can make.")
+    ] = DecodingOption.open,
     seed: Annotated[int, typer.Option(help="Of everything left to chance.")] = 0,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Weights of your own: .pth, .pt or .safetensors, instead of the card's.")
@@ -51,7 +55,9 @@ def predict(
         from slbench.engine.own_videos import OwnVideos, PredictRequest
 
         options = EstimatorOptions(mode.value, det, pose, "cpu" if device == "mps" else device)
-        asked = PredictRequest(tuple(videos), model, task, options, device, num_beams, seed, draw, checkpoint)
+        asked = PredictRequest(
+            tuple(videos), model, task, options, device, num_beams, seed, draw, checkpoint, decoding.value
+        )
         planned = OwnVideos(asked, lambda line: console.errors().print(line, soft_wrap=True))
     with console.stoppable("nothing is kept"), reading_progress(len(videos)) as report:
         predictions = planned.execute(report)
@@ -102,6 +108,7 @@ def _values(one: "OwnPrediction") -> dict[str, Any]:
         "answer": None if poses is None else one.answer,
         "text": one.prediction.hypothesis,
         "top_k": [ranked.model_dump() for ranked in one.prediction.top_k[:SHOWN]],
+        "measures": one.prediction.measures,
         "frames": None if poses is None else len(poses.keypoints),
         "fps": None if poses is None else poses.fps,
         "people": None if poses is None else poses.people,

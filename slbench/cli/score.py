@@ -9,6 +9,7 @@ import typer
 from slbench.cli.listing import Format
 
 if TYPE_CHECKING:
+    from slbench.scoring.load import Request
     from slbench.scoring.plan import Asked
 
 
@@ -58,26 +59,55 @@ def score(
         Path | None, typer.Option(metavar="TRAIN", help="Training texts: score also without those repeated in them.")
     ] = None,
     bleurt: BleurtWeights = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER", help="Other predictions: say how many are the same, and no scores.")
+    ] = None,
+    differences: Annotated[int, typer.Option(min=0, help="With --against: samples to show that differ.")] = 5,
     output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
         Format.table
     ),
 ) -> None:
     """Score a file of predictions exactly as a published protocol does, or under all of them."""
-    from slbench.cli.console import out, quiet_libraries, show, status
-    from slbench.report.scores import score_json, score_notes, score_table, score_title
+    from slbench.cli.console import quiet_libraries
     from slbench.scoring.load import Request
-    from slbench.scoring.score import score as scored
 
     asked = asked_of(task, protocol, family, unit, split)
+    request = Request(predictions, references, asked, allow_missing, bleurt, overlap)
     quiet_libraries()
+    if against is None:
+        _score(request, output_format)
+    else:
+        _compare_texts(request, against, differences, output_format)
+
+
+def _score(request: "Request", output_format: Format) -> None:
+    from slbench.cli.console import out, show, status
+    from slbench.report.scores import score_json, score_notes, score_table, score_title
+    from slbench.scoring.score import score as scored
+
     with status("scoring"):
-        report = scored(Request(predictions, references, asked, allow_missing, bleurt, overlap))
+        report = scored(request)
     if output_format is Format.json:
         typer.echo(score_json(report))
     else:
         out().print(score_title(report), style="bold", soft_wrap=True)
         show(score_table(report))
         out().print("\n".join(score_notes(report)), soft_wrap=True)
+
+
+def _compare_texts(request: "Request", against: Path, differences: int, output_format: Format) -> None:
+    from slbench.cli.console import out, show, status
+    from slbench.report.agreement import agreement_json, agreement_notes, agreement_tables
+    from slbench.scoring.agreement import agreement
+
+    with status("comparing"):
+        found = agreement(request, against, differences)
+    if output_format is Format.json:
+        typer.echo(agreement_json(found))
+    else:
+        for table in agreement_tables(found):
+            show(table)
+        out().print("\n".join(agreement_notes(found)), soft_wrap=True)
 
 
 def asked_of(

@@ -128,7 +128,10 @@ def write_video(
     with atomic_path(path) as temporary:
         try:
             with av.open(
-                str(temporary), "w", format=_CONTAINERS.get(path.suffix.lower(), "mp4"), container_options=dict(container)
+                str(temporary),
+                "w",
+                format=_CONTAINERS.get(path.suffix.lower(), "mp4"),
+                container_options=dict(container),
             ) as output:
                 stream: Any = output.add_stream(codec, Fraction(fps).limit_denominator(1001))
                 stream.pix_fmt = pixels

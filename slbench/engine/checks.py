@@ -3,7 +3,7 @@
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from filelock import FileLock, Timeout
 from slbench import catalog
 from slbench.cards import DatasetCard, TaskCard
 from slbench.data.store import SplitClips
-from slbench.errors import CardError, DataError, OptionError, OutputError
+from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
 from slbench.files import write_text
+from slbench.records import Prediction
 
 
 def check_seed(seed: int) -> None:
@@ -47,6 +48,43 @@ def with_vocabulary(task: TaskCard, split: SplitClips) -> TaskCard:
     if task.family != "islr" or task.glosses:
         return task
     return task.model_copy(update={"glosses": split.manifest.vocabulary})
+
+
+def check_closed(task: TaskCard, dataset: DatasetCard) -> None:
+    """Raise OptionError where `--decoding closed` has no glosses to hold to."""
+    if task.family == "slt":
+        raise OptionError(f"--decoding closed: {task.name} is translation, which has no glosses; use --decoding open")
+    if task.family == "cslr" and "train" not in dataset.splits:
+        raise OptionError(
+            f"--decoding closed: {dataset.name} has no split train, whose glosses could come out; use --decoding open"
+        )
+
+
+def with_sentence_glosses(task: TaskCard, train: SplitClips) -> TaskCard:
+    """A task of continuous recognition with all glosses of the training split, in order.
+
+    Only these can come out of closed decoding, so a gloss of the test that training lacks is always missed: the
+    vocabulary must not be taken from what is to be recognised.
+
+    Raises:
+        DataError: there are none.
+    """
+    glosses = sorted({gloss for index in range(len(train)) for gloss in train[index].gloss.split()})
+    if not glosses:
+        raise DataError(f"--decoding closed: no clip of {train.manifest.dataset}'s train has glosses")
+    return task.model_copy(update={"glosses": tuple(glosses)})
+
+
+def check_said(task: TaskCard, predictions: Sequence[Prediction]) -> None:
+    """Raise ModelError where a model that was held to the glosses says something else."""
+    glosses = set(task.glosses)
+    for one in predictions:
+        said = (one.hypothesis or "").split() if task.family == "cslr" else [one.hypothesis]
+        if one.error is None and not glosses.issuperset(said):
+            raise ModelError(
+                f"clip {one.id}: the model says {one.hypothesis!r}, which is not of the task's glosses: it does not do "
+                "--decoding closed; use --decoding open"
+            )
 
 
 def check_references(task: TaskCard, split: SplitClips) -> None:

@@ -17,7 +17,16 @@ from slbench.data.pictured import with_pictures
 from slbench.data.prepare import prepare, reader_reference
 from slbench.data.store import SplitClips
 from slbench.engine import provenance
-from slbench.engine.checks import check_references, check_writable, only_writer, task_dataset, with_vocabulary
+from slbench.engine.checks import (
+    check_closed,
+    check_references,
+    check_said,
+    check_writable,
+    only_writer,
+    task_dataset,
+    with_sentence_glosses,
+    with_vocabulary,
+)
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
 from slbench.engine.journal import Fingerprint, Journal
 from slbench.engine.models import (
@@ -37,7 +46,7 @@ from slbench.errors import OptionError
 from slbench.files import file_digest, text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
-from slbench.records import Options, RunRecord, answers_of, predictions_text
+from slbench.records import Options, RunRecord, answers_of, mean_measures, predictions_text
 
 UNTRAINED = "untrained"
 """Digest of the weights of a mock run whose model has none."""
@@ -71,6 +80,8 @@ class Run:
         self.card: ModelCard = looking_at(catalog.get_model(request.model), request.modality)
         self._check_names()
         self.dataset: DatasetCard = task_dataset(self.task)
+        if request.decoding == "closed":
+            check_closed(self.task, self.dataset)
         if not request.mock:
             reader_reference(self.dataset)
         self.protocol, *self.also = (
@@ -81,7 +92,7 @@ class Run:
         check_writable(request.output)
         make_deterministic(request.seed)
         self.split: SplitClips = self._made_up() if request.mock else self._prepared()
-        self.asked = with_vocabulary(self.task, self.split)
+        self.asked = self._with_glosses()
         check_references(self.asked, self.split)
         setting = setting_of(self.asked, request.num_beams, request.seed, self.card.inputs, request.decoding)
         self.model: Model = build_model(self.card, setting)
@@ -111,6 +122,13 @@ class Run:
         """Clips of the task's shape; the corpus and its reader are not touched."""
         clips, pictures = self.request.limit or CLIPS, self.card.inputs == "rgb+pose"
         return MockSplit(self.task, self.request.seed, clips, self.request.split, pictures)
+
+    def _with_glosses(self) -> TaskCard:
+        """The task with the glosses that its clips or, for closed decoding of sentences, those of train have."""
+        if self.request.decoding == "open" or self.task.family != "cslr":
+            return with_vocabulary(self.task, self.split)
+        train = self.split if self.request.mock else prepare(self.dataset, ["train"]).split("train")
+        return with_sentence_glosses(self.task, train)
 
     def _check_names(self) -> None:
         check_fit(self.card, self.task)
@@ -230,7 +248,10 @@ class Run:
         precision = PRECISIONS[self.request.precision]
         try:
             for batch in batches:
-                yield predict_batch(self.model, self.asked, self.split, batch, precision)
+                result = predict_batch(self.model, self.asked, self.split, batch, precision)
+                if self.request.decoding == "closed":
+                    check_said(self.asked, result.predictions)
+                yield result
         except torch.OutOfMemoryError as error:
             raise OptionError(
                 f"--batch-size {self.request.batch_size}: out of memory on {self.device}; what was answered is kept, "
@@ -259,6 +280,7 @@ class Run:
             also=scores,
             notes=MOCK_NOTES if self.request.mock else self.task.notes,
             failed=failed,
+            measures=mean_measures(predictions),
             barred=self._barred(len(failed)),
             resumed_clips=resumed,
             predictions_sha256=text_digest(text),

@@ -15,15 +15,23 @@ from slbench.data.estimator import Estimator
 from slbench.data.extractor import Extractor, extractor_of
 from slbench.data.poses import PoseFile, Poses
 from slbench.data.poses.files import POSE_SUFFIXES
+from slbench.data.prepare import prepare
 from slbench.data.store import ClipRow, Store, folder_of, prepared_splits
 from slbench.data.wholebody import EstimatorOptions, need_extra
-from slbench.engine.checks import check_seed, task_dataset, with_vocabulary
+from slbench.engine.checks import (
+    check_closed,
+    check_said,
+    check_seed,
+    task_dataset,
+    with_sentence_glosses,
+    with_vocabulary,
+)
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.models import build_model, check_fit, load_weights, setting_of
 from slbench.engine.predict import load_batches, predict_batch
 from slbench.engine.released import fetched, weights_of
 from slbench.errors import CardError, ClipError, DataError, OptionError
-from slbench.modeling.base import Model
+from slbench.modeling.base import Decoding, Model
 from slbench.records import Prediction
 
 BATCH = 8
@@ -50,6 +58,7 @@ class PredictRequest:
     seed: int = 0
     draw: Path | None = None
     checkpoint: Path | None = None
+    decoding: Decoding = "open"
 
 
 @dataclass(frozen=True)
@@ -118,11 +127,14 @@ class OwnVideos:
         self.card: ModelCard = catalog.get_model(request.model)
         check_fit(self.card, task)
         self.dataset = task_dataset(task)
+        if request.decoding == "closed":
+            check_closed(task, self.dataset)
         weights = weights_of(self.card, task, request.checkpoint)
-        self.task = _with_glosses(task, self.dataset)
+        self.task = _with_glosses(task, self.dataset, request.decoding)
         device = choose_device(request.device)
         make_deterministic(request.seed)
-        self.model: Model = build_model(self.card, setting_of(self.task, request.num_beams, request.seed))
+        setting = setting_of(self.task, request.num_beams, request.seed, self.card.inputs, request.decoding)
+        self.model: Model = build_model(self.card, setting)
         load_weights(self.model, fetched(weights, report) if isinstance(weights, Released) else weights)
         self.model.network.to(device).eval()
         if not all(map(holds_poses, request.videos)):
@@ -191,6 +203,8 @@ class OwnVideos:
         try:
             for batch in load_batches(self.model, clips, range(len(clips)), BATCH, workers=0):
                 result = predict_batch(self.model, self.task, clips, batch, torch.float32)
+                if self.request.decoding == "closed":
+                    check_said(self.task, result.predictions)
                 yield from zip((loaded.index for loaded in batch), result.predictions, strict=True)
         except torch.OutOfMemoryError as error:
             raise OptionError(
@@ -227,8 +241,10 @@ class OwnVideos:
                 yield target
 
 
-def _with_glosses(task: TaskCard, dataset: DatasetCard) -> TaskCard:
+def _with_glosses(task: TaskCard, dataset: DatasetCard, decoding: Decoding) -> TaskCard:
     """The task with its closed vocabulary, which may stand in the prepared corpus."""
+    if task.family == "cslr" and decoding == "closed":
+        return with_sentence_glosses(task, prepare(dataset, ["train"]).split("train"))
     if task.family == "islr" and not task.glosses and dataset.needs_source:
         splits = prepared_splits(dataset)
         if not splits:

@@ -20,7 +20,7 @@ from slbench.records import Prediction, Ranked
 TOP_K = 10
 """Glosses kept of ISLR's ranking."""
 DECIMALS = 3
-"""Of a log-likelihood in a prediction file: coarser than what the batch size moves in float32."""
+"""Of log-likelihoods and measures in a prediction file: coarser than what the batch size moves in float32."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,14 @@ def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str
         raise ModelError(
             f"clip {clip_id}: the model gave {len(output.log_likelihoods)} log-likelihoods for {len(glosses)} glosses"
         )
-    if not all(map(math.isfinite, output.log_likelihoods)):
-        return Prediction(
-            id=clip_id, reference=reference, error=f"clip {clip_id}: the model's likelihoods are not finite"
-        )
+    if not all(map(math.isfinite, (*output.log_likelihoods, *output.measures.values()))):
+        what = "measures" if all(map(math.isfinite, output.log_likelihoods)) else "likelihoods"
+        return Prediction(id=clip_id, reference=reference, error=f"clip {clip_id}: the model's {what} are not finite")
     rounded = [round(value, DECIMALS) for value in output.log_likelihoods]
     ranked = sorted(zip(rounded, glosses, strict=False), key=lambda pair: (-pair[0], pair[1]))[:TOP_K]
     top_k = tuple(Ranked(gloss=gloss, log_likelihood=value) for value, gloss in ranked)
-    return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k)
+    measures = {name: round(value, DECIMALS) for name, value in sorted(output.measures.items())}
+    return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k, measures=measures)
 
 
 def _since(start: float, model: Model) -> float:

@@ -14,7 +14,16 @@ from slbench.files import file_digest, text_digest
 from slbench.metrics.base import Answer
 from slbench.metrics.protocols import Protocol, get_protocol
 from slbench.records import RunRecord, ScoreStamp, answers_of, parse_predictions, parse_record
-from slbench.report.tables import composed, interval, is_number, label, simple_table, value
+from slbench.report.tables import (
+    composed,
+    interval,
+    is_number,
+    label,
+    looks,
+    simple_table,
+    unlike_the_paper,
+    value,
+)
 
 
 @dataclass(frozen=True)
@@ -115,10 +124,16 @@ COLUMNS = ("model", "inputs", "score", "95 % interval", "clips", "clips/s", "pos
 def _cells(record: RunRecord) -> tuple[str, ...]:
     score = record.scores[0]
     speed = f"{record.cost.clips_per_second:.0f}"
+    name = _named(record, unlike_the_paper(record))
     return (
-        record.model.name, record.model.inputs, value(score), interval(score), str(score.samples), speed,
+        name, record.model.inputs, value(score), interval(score), str(score.samples), speed,
         _poses(record), _data(record), record.model.weights_sha256[:8], record.run,
     )  # fmt: skip
+
+
+def _named(record: RunRecord, labels: Sequence[str]) -> str:
+    """The model, and what makes this row another one than the paper's setting."""
+    return f"{record.model.name} ({', '.join(labels)})" if labels else record.model.name
 
 
 def _poses(record: RunRecord) -> str:
@@ -149,7 +164,7 @@ def board_tables(board: Board) -> Iterator[Table]:
             score, weights = record.scores[0], record.model.weights_sha256[:8]
             whose = [str(1 + poses.index(record.task.pose_source))] * several
             cells = (value(score), interval(score), str(score.samples), weights, *whose, record.run)
-            table.add_row(record.model.name, *cells)
+            table.add_row(_named(record, [*looks(record), *unlike_the_paper(record)]), *cells)
         table.caption = "\n".join([*records[0].notes, _pose_note(poses)])
         table.caption_justify = "left"
         yield table
@@ -180,9 +195,14 @@ def _markdown_row(cells: "tuple[str, ...] | list[str]") -> str:
 
 
 def board_json(board: Board) -> str:
-    """Boards with their records, whole."""
+    """Boards with their records, whole; `settings`, in their order, where one is not the paper's in all."""
     boards = [
-        {"board": heading, "records": [record.model_dump(mode="json") for record in records]}
+        {"board": heading, "records": [record.model_dump(mode="json") for record in records], **_settings(records)}
         for heading, records in board.groups()
     ]
     return json.dumps(boards, indent=1, ensure_ascii=False)
+
+
+def _settings(records: Sequence[RunRecord]) -> dict[str, list[list[str]]]:
+    labels = [[*looks(record), *unlike_the_paper(record)] for record in records]
+    return {"settings": labels} if any(labels) else {}

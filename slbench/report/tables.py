@@ -1,6 +1,7 @@
 """Tables on a terminal."""
 
 from collections.abc import Sequence
+from itertools import starmap
 
 from rich import box
 from rich.cells import cell_len
@@ -19,6 +20,10 @@ PADDING, EDGES = 3, 1
 """Characters around a cell, and what the edges of a table take besides."""
 COMPOSED = "composed clips"
 """Said wherever clips were put together from recordings of parts."""
+PAPER_BEAMS = 4
+"""Of Uni-Sign's search."""
+SHARES = {"gate": "gate open"}
+"""Measures of a model that are shares of 1, and how a reader calls them."""
 
 
 def label(score: ScoreStamp | Score, with_unit: bool = False) -> str:
@@ -69,7 +74,8 @@ def _needed(column: Column) -> int:
 
 def run_table(record: RunRecord) -> Table:
     """The result of one run."""
-    place = [f"{record.model.name} on {record.task.name}", record.task.split, *composed(record)]
+    place = [f"{record.model.name} on {record.task.name}", record.task.split, *composed(record), *looks(record)]
+    place += unlike_the_paper(record)
     units = list(dict.fromkeys(score.unit for score in record.scores))
     table = simple_table(
         ", ".join(place), ("score", " or ".join(units), "95 % interval", "clips", "clips/s", "protocol")
@@ -89,9 +95,34 @@ def composed(record: RunRecord) -> list[str]:
     return [COMPOSED] if record.task.composed else []
 
 
+def looks(record: RunRecord) -> list[str]:
+    """What the model looked at, unless it is poses alone."""
+    return [] if record.model.inputs == "pose" else [record.model.inputs]
+
+
+def unlike_the_paper(record: RunRecord) -> list[str]:
+    """What was chosen otherwise than in Uni-Sign's paper, whose search is open and has 4 beams; mostly nothing."""
+    options, chosen_on = record.options, record.model.selected_on
+    found = {
+        "closed vocabulary": options.decoding == "closed",
+        "greedy": options.num_beams == 1,
+        f"{options.num_beams} beams": options.num_beams not in (1, PAPER_BEAMS),
+        f"checkpoint chosen on {chosen_on}": chosen_on not in ("", "dev"),
+    }
+    return [name for name, holds in found.items() if holds]
+
+
+def _measured(name: str, mean: float) -> str:
+    if name in SHARES:
+        return f"{SHARES[name]} {100 * mean:.1f} % on average"
+    return f"{name} {mean:.4g} on average"
+
+
 def caption(record: RunRecord) -> str:
-    """Notes of the task, and why the run is barred if it is."""
+    """Notes of the task, what the model measured of itself, and why the run is barred if it is."""
     lines = [*record.notes]
+    if record.measures:
+        lines.append(f"The model's own measures: {', '.join(starmap(_measured, record.measures.items()))}.")
     if record.barred:
         lines.append(f"Not for a leaderboard: {'; '.join(record.barred)}.")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from slbench.scoring.columns import Columns, choose
 from slbench.scoring.source import Sample, Source, Table
 
 OWN = frozenset(Prediction.model_fields)
-NO_TEXT = frozenset({"top_k", "error"})
+NO_TEXT = frozenset({"top_k", "error", "measures"})
 """Keys that never hold ids or texts."""
 RANKING = TypeAdapter(list[Ranked])
 JSON_LIST = re.compile(r'\[\s*([\[{"]|$)')

@@ -54,10 +54,8 @@ def load(request: Request) -> Loaded:
     Raises:
         SlbenchError: with the file, the line or the ids, and what to do.
     """
-    request = _of_run(request)
-    if not request.predictions.exists() or request.predictions.is_dir():
-        what = "is a folder" if request.predictions.is_dir() else "there is no such file"
-        raise DataError(f"{request.predictions}: {what}; name a file of predictions, or the record of a run")
+    request = of_run(request)
+    check_there(request.predictions)
     planned = plan(request.asked, request.predictions, request.references)
     predictions = read_predictions(request.predictions, planned.family)
     references = _references(request, planned, predictions)
@@ -68,7 +66,14 @@ def load(request: Request) -> Loaded:
     return Loaded(request, planned, unit, matched, tuple(planned.protocols(unit)), digest)
 
 
-def _of_run(request: Request) -> Request:
+def check_there(path: Path) -> None:
+    """Raise DataError where there is no such file of predictions."""
+    if not path.exists() or path.is_dir():
+        what = "is a folder" if path.is_dir() else "there is no such file"
+        raise DataError(f"{path}: {what}; name a file of predictions, or the record of a run")
+
+
+def of_run(request: Request) -> Request:
     """For a record the predictions beside it."""
     if record_of(request.predictions) is None:
         return request

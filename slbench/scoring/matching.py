@@ -75,6 +75,13 @@ def _has_ids(table: Table) -> bool:
 
 
 def _by_line(predictions: Table, references: Table) -> Matched:
+    _check_lines(predictions, references)
+    pairs = zip(numbered(references).samples, predictions.samples, strict=True)
+    return _matched(list(pairs), predictions, references)
+
+
+def _check_lines(predictions: Table, references: Table) -> None:
+    """Raise DataError where samples cannot be matched by their lines."""
     for plain, other in ((predictions, references), (references, predictions)):
         if _has_ids(other):
             raise DataError(
@@ -87,12 +94,10 @@ def _by_line(predictions: Table, references: Table) -> Matched:
             f"plain lines are matched by their number, but {predictions.path} has {counts[0]} "
             f"and {references.path} has {counts[1]}; an empty hypothesis needs an empty line"
         )
-    named = [replace(sample, id=f"line {number}") for number, sample in enumerate(references.samples, 1)]
-    return _matched(list(zip(named, predictions.samples, strict=True)), predictions, references)
 
 
 def _by_id(predictions: Table, references: Table, allow_missing: bool) -> Matched:
-    found, wanted = _by_name(predictions), _by_name(references)
+    found, wanted = by_name(predictions), by_name(references)
     same = _same_samples(list(found), list(wanted))
     if not same:
         raise _nothing_in_common(predictions, references)
@@ -110,7 +115,36 @@ def _by_id(predictions: Table, references: Table, allow_missing: bool) -> Matche
     return replace(matched, missing=missing, extra=extra, silent=tuple(silent), notes=(*notes, *matched.notes))
 
 
-def _by_name(table: Table) -> dict[str, Sample]:
+def common_ids(table: Table, other: Table) -> dict[str, str]:
+    """Id of each sample that both have -> its id in the other table; ids are compared as `match` does.
+
+    Plain lines have the ids that `numbered` gives them.
+
+    Raises:
+        DataError: nothing in common, an id twice in a table, or ids in one and plain lines in the other.
+    """
+    if not (_has_ids(table) and _has_ids(other)):
+        _check_lines(table, other)
+    ours, theirs = numbered(table), numbered(other)
+    same = _same_samples(list(by_name(theirs)), list(by_name(ours)))
+    if not same:
+        raise _nothing_in_common(ours, theirs)
+    for one in (ours, theirs):
+        if twice := _repeated(one, but_for_suffix=False):
+            raise DataError(f"{one.path}: {_listing('ids more than once', twice)}; remove what is there twice")
+    return same
+
+
+def numbered(table: Table) -> Table:
+    """The table with ids; plain lines get `line N`."""
+    if _has_ids(table):
+        return table
+    samples = [replace(sample, id=f"line {number}") for number, sample in enumerate(table.samples, 1)]
+    return replace(table, samples=tuple(samples))
+
+
+def by_name(table: Table) -> dict[str, Sample]:
+    """Samples by their ids."""
     return {_name(sample): sample for sample in table.samples}
 
 

@@ -43,7 +43,7 @@ def test_options_are_a_promise() -> None:
         "checkpoint decoding videos",
         "convert": "model output modality precision",
         "train": "model task output init seed device set resume",
-        "score": "task references protocol family unit split allow-missing overlap bleurt format",
+        "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
         "leaderboard": "results format",
     }

@@ -67,7 +67,35 @@ def own(corpus: FakeCorpus, models: Models | None, *videos: Path, **others: obje
 def test_options_are_a_promise() -> None:
     words = slbench("--help").stdout.split()
     options = {word.lstrip("-") for word in words if word.startswith("--")} - {"help"}
-    assert options == {"model", "task", "draw", "mode", "det", "pose", "device", "num-beams", "seed", "format"}
+    assert options == {
+        "model",
+        "task",
+        "draw",
+        "mode",
+        "det",
+        "pose",
+        "device",
+        "num-beams",
+        "decoding",
+        "seed",
+        "format",
+    }
+
+
+def test_closed_decoding_holds_own_clips_to_the_glosses_of_train(corpus: FakeCorpus, poses: Path) -> None:
+    corpus.edit_card(corpus.dataset_path, "fakes:FakeReader", "fakes:SentenceReader")
+    corpus.edit_card(corpus.task_path, 'family = "islr"', 'family = "cslr"')
+    listed = corpus.task_path.read_text()
+    corpus.task_path.write_text(listed[: listed.index("glosses = [")])
+    corpus.edit_card(corpus.model_path, '"islr",', '"islr", "cslr",')
+    planned = own(corpus, None, poses, decoding="closed")
+    assert planned.task.glosses == ("AGAIN", "HELP", "SIGN", "WORLD")
+    [found] = planned.execute()
+    assert set(found.answer.split()) < set(planned.task.glosses)
+    corpus.edit_card(corpus.task_path, 'family = "cslr"', 'family = "slt"')
+    corpus.edit_card(corpus.model_path, '"islr", "cslr",', '"slt",')
+    with pytest.raises(OptionError, match="is translation, which has no glosses"):
+        own(corpus, None, poses, decoding="closed")
 
 
 def test_the_answer_is_the_models_own(corpus: FakeCorpus, models: Models, video: Path, poses: Path) -> None:

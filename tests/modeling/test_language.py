@@ -2,12 +2,18 @@ import pytest
 import sentencepiece
 import torch
 from fakes import TINY
+from tokenizers_made_here import sentencepiece_folder
 
 from slbench.errors import ModelError
 from slbench.modeling.uni_sign.config import LanguageModelConfig
-from slbench.modeling.uni_sign.language import build_language_model, build_tokenizer, sequence_log_likelihoods
+from slbench.modeling.uni_sign.language import (
+    build_language_model,
+    build_tokenizer,
+    prefix_trees,
+    sequence_log_likelihoods,
+)
 
-CANDIDATES = ["A", "HELP", "two words", "你好"]
+CANDIDATES = ["HELPER", "A", "HELP", "two words", "HELPING", "你好", "two worlds", "HELD", "AA"]
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +22,7 @@ def model():
     return build_language_model(LanguageModelConfig.model_validate(TINY["language_model"])).eval()
 
 
-@pytest.mark.parametrize("tokens_at_once", [None, 1, 9])
+@pytest.mark.parametrize("tokens_at_once", [128, 1, 9])
 def test_log_likelihoods_are_those_of_each_candidate_alone(model, tokens_at_once) -> None:
     tokenizer = build_tokenizer("byt5")
     states, mask = torch.randn(3, 7, 16), torch.ones(3, 7, dtype=torch.long)
@@ -29,6 +35,43 @@ def test_log_likelihoods_are_those_of_each_candidate_alone(model, tokens_at_once
             logits = model(encoder_outputs=(states,), attention_mask=mask, labels=labels).logits
             alone = logits.log_softmax(-1).gather(-1, labels[..., None])[..., 0].sum(1)
             torch.testing.assert_close(together[:, column], alone, atol=1e-4, rtol=1e-5)
+
+
+@pytest.fixture
+def far_sighted(model):
+    """The model with position biases so large that a wrong distance would be seen."""
+    bias = model.decoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight
+    before = bias.detach().clone()
+    bias.data.normal_(std=3.0)
+    yield model
+    bias.data.copy_(before)
+
+
+def test_distances_are_those_within_a_candidate(far_sighted) -> None:
+    tokenizer = build_tokenizer("byt5")
+    states, mask = torch.randn(1, 7, 16), torch.ones(1, 7, dtype=torch.long)
+    ids = [tokenizer(candidate).input_ids for candidate in CANDIDATES]
+    with torch.no_grad():
+        together = sequence_log_likelihoods(far_sighted, states, mask, ids)[0]
+        alone = [sequence_log_likelihoods(far_sighted, states, mask, [one])[0, 0] for one in ids]
+        logits = far_sighted(encoder_outputs=(states,), attention_mask=mask, labels=torch.tensor([ids[0]])).logits[0]
+    labels = torch.tensor(ids[0])
+    torch.testing.assert_close(together, torch.stack(alone), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(together[0], logits.log_softmax(-1).gather(-1, labels[:, None]).sum())
+
+
+def test_what_candidates_share_is_computed_once() -> None:
+    [(chosen, places)] = prefix_trees([[7, 8, 1], [7, 8, 9, 1], [5, 1]], 99)
+    assert sorted(chosen) == [0, 1, 2]
+    assert set(places) == {(), (5,), (7,), (7, 8), (7, 8, 9)}
+    assert all(places[beginning[:-1]] < place for beginning, place in places.items() if beginning)
+
+
+def test_no_tree_is_larger_than_asked() -> None:
+    candidates = [[first, second, 1] for first in range(5, 9) for second in range(5, 9)]
+    trees = list(prefix_trees(candidates, 6))
+    assert sorted(index for chosen, _ in trees for index in chosen) == list(range(16))
+    assert all(len(places) <= 6 for _, places in trees)
 
 
 def test_lm_head_is_trained_apart(model) -> None:
@@ -44,13 +87,7 @@ def test_unknown_tokenizer_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_sentencepiece_tokenizer_from_a_folder(tmp_path) -> None:
     """mT5's file format (`spiece.model`), against sentencepiece itself; the model is made here."""
-    text = tmp_path / "text.txt"
-    text.write_text("\n".join(f"sign number {n} says hello to the world" for n in range(200)))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(tmp_path / "spiece"), vocab_size=50, pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
-        minloglevel=2,
-    )  # fmt: skip
-    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer", "extra_ids": 0}')
+    sentencepiece_folder(tmp_path, [f"sign number {n} says hello to the world" for n in range(200)])
     tokenizer = build_tokenizer(str(tmp_path))
     pieces = sentencepiece.SentencePieceProcessor(str(tmp_path / "spiece.model"))
     for sentence in ("hello world", "sign number 17 says hello"):

@@ -227,3 +227,35 @@ def test_an_older_record_stands_beside_one_of_the_same_data(results: Path) -> No
     first = complete(results)[0]
     edit_record(first, task=json.loads(first.read_text())["task"] | {"references_digest": "", "manifest_digest": ""})
     assert [len(records) for _, records in read_board(results).groups()] == [2]
+
+
+def test_another_setting_is_another_row_that_says_so(results: Path) -> None:
+    first, second = complete(results)
+    record = json.loads(second.read_text())
+    edit_record(
+        second,
+        options=record["options"] | {"decoding": "closed", "num_beams": 1},
+        model=record["model"] | {"inputs": "rgb+pose", "selected_on": "test"},
+    )
+    board = read_board(results)
+    [(_, records)] = board.groups()
+    assert {record.run for record in records} == {first.stem, second.stem}
+    setting = "closed vocabulary, greedy, checkpoint chosen on test"
+    rows = {line.split("|")[-2].strip(): line for line in board_markdown(board).splitlines() if line.startswith("| ")}
+    assert rows[first.stem].startswith("| tiny | pose |")
+    assert rows[second.stem].startswith(f"| tiny ({setting}) | rgb+pose |")
+    assert f"tiny (rgb+pose, {setting})" in " ".join(
+        word for line in shown(board).splitlines() for word in line[:24].split()
+    )
+    [whole] = json.loads(board_json(board))
+    labels = {record["run"]: labels for record, labels in zip(whole["records"], whole["settings"], strict=True)}
+    assert labels == {
+        first.stem: [],
+        second.stem: ["rgb+pose", "closed vocabulary", "greedy", "checkpoint chosen on test"],
+    }
+
+
+def test_rows_of_the_papers_setting_say_nothing_of_it(results: Path) -> None:
+    board = read_board(results)
+    assert "(" not in board_markdown(board)
+    assert "settings" not in json.loads(board_json(board))[0]

@@ -69,3 +69,39 @@ def test_accuracies_look_as_before() -> None:
     rows = [line.strip() for line in shown if line.strip().startswith("top")]
     assert [row.split()[-1] for row in rows] == ["slbench"] * 6 + ["uni-sign"]
     assert all(row.split() in [line.split() for line in readme.splitlines()] for row in rows)
+
+
+def changed(record: RunRecord, **values) -> RunRecord:
+    """The record with other values of its options and model."""
+    options = {key: value for key, value in values.items() if key in type(record.options).model_fields}
+    model = {key: value for key, value in values.items() if key not in options}
+    return record.model_copy(
+        update={
+            "options": record.options.model_copy(update=options),
+            "model": record.model.model_copy(update=model),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, ""),
+        ({"selected_on": "dev"}, ""),
+        ({"decoding": "closed"}, ", closed vocabulary"),
+        ({"num_beams": 1}, ", greedy"),
+        ({"num_beams": 2, "decoding": "closed"}, ", closed vocabulary, 2 beams"),
+        ({"inputs": "rgb+pose"}, ", rgb+pose"),
+        ({"selected_on": "test"}, ", checkpoint chosen on test"),
+    ],
+)
+def test_a_setting_that_is_not_the_papers_is_in_the_title(values, said) -> None:
+    record = changed(spelled("cslr", composed=False), **values)
+    assert run_table(record).title == f"uni-sign-mini on words, test{said}"
+
+
+def test_measures_stand_below() -> None:
+    record = spelled("cslr", composed=False).model_copy(update={"measures": {"gate": 0.1234, "frames": 31.41592}})
+    assert run_table(record).caption == (
+        "The model's own measures: gate open 12.3 % on average, frames 31.42 on average."
+    )

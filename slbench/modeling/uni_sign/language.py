@@ -1,5 +1,8 @@
 """The language model: mT5 of any size through transformers, with an `lm_head` of its own."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, ByT5Tokenizer, MT5Config, MT5ForConditionalGeneration, PreTrainedTokenizerBase
@@ -11,6 +14,8 @@ IGNORED = -100
 """Label of a padded position."""
 LOGITS_AT_ONCE = 1 << 23
 """Logits a clip that ranking the glosses may hold at once; 32 MiB."""
+TOKENS_AT_ONCE = 128
+"""Decoder positions of a clip that ranking the glosses may hold at once."""
 
 
 def build_tokenizer(name: str) -> PreTrainedTokenizerBase:
@@ -56,54 +61,96 @@ def sequence_log_likelihoods(
     model: MT5ForConditionalGeneration,
     states_bld: Tensor,
     mask_bl: Tensor,
-    candidates: list[list[int]],
-    tokens_at_once: int | None = None,
+    candidates: Sequence[Sequence[int]],
+    tokens_at_once: int = TOKENS_AT_ONCE,
 ) -> Tensor:
     """(B, G): log-likelihood of each candidate's tokens (its end token included) for each encoded clip.
 
-    Several candidates lie side by side in one decoder sequence, each seeing only itself, so that the keys
-    and values of the clip are computed once for all of them. Relative positions depend on distance alone,
-    so this is exactly what each candidate gets by itself.
+    Many candidates are one decoder sequence: every beginning that some of them share is in it once, and sees only
+    itself and what it begins with. So the clip's keys and values are computed once for all of them, and "s" of a
+    thousand glosses once. This is what each candidate gets by itself, but for the last bits.
 
     Args:
         states_bld, mask_bl: encoder output and its mask.
         candidates: token ids, each ending with the end token.
-        tokens_at_once: decoder positions a clip in one pass, which bounds the memory for logits; by default
-            fewer for a larger vocabulary. It must not depend on the batch, since it moves the last bits.
+        tokens_at_once: decoder positions of a clip in one pass. It must not depend on the batch, since it moves the
+            last bits.
     """
-    budget = tokens_at_once or min(256, max(32, LOGITS_AT_ONCE // model.config.vocab_size))
-    scores, chunk = [], list[list[int]]()
-    for candidate in candidates:
-        if chunk and sum(map(len, chunk)) + len(candidate) > budget:
-            scores.append(_chunk_log_likelihoods(model, states_bld, mask_bl, chunk))
-            chunk = []
-        chunk.append(candidate)
-    return torch.cat([*scores, _chunk_log_likelihoods(model, states_bld, mask_bl, chunk)], dim=1)
+    scores_bg = torch.empty(len(states_bld), len(candidates), device=states_bld.device)
+    for chosen, places in prefix_trees(candidates, tokens_at_once):
+        hidden_bqd = _hidden(model, states_bld, mask_bl, places)
+        scores_bg[:, chosen] = _summed(model, hidden_bqd, places, [candidates[index] for index in chosen])
+    return scores_bg
 
 
-def _chunk_log_likelihoods(
-    model: MT5ForConditionalGeneration, states_bld: Tensor, mask_bl: Tensor, candidates: list[list[int]]
-) -> Tensor:
+Places = dict[tuple[int, ...], int]
+"""Beginning of a candidate -> its place in the decoder's sequence; a shorter one lies before those that go on."""
+
+
+def prefix_trees(candidates: Sequence[Sequence[int]], most: int) -> Iterator[tuple[list[int], Places]]:
+    """Candidates, by number, and the places of all their beginnings.
+
+    Args:
+        most: places in one tree, unless a candidate alone needs more.
+    """
+    chosen, places = list[int](), Places()
+    for index in sorted(range(len(candidates)), key=lambda index: tuple(candidates[index])):  # neighbours share most
+        beginnings = [tuple(candidates[index][:end]) for end in range(len(candidates[index]))]
+        if chosen and len(places) + sum(beginning not in places for beginning in beginnings) > most:
+            yield chosen, places
+            chosen, places = [], Places()
+        chosen.append(index)
+        for beginning in beginnings:
+            places.setdefault(beginning, len(places))
+    yield chosen, places
+
+
+def _hidden(model: MT5ForConditionalGeneration, states_bld: Tensor, mask_bl: Tensor, places: Places) -> Tensor:
+    """(B, q, d): the decoder's state after each beginning."""
     device, batch = states_bld.device, len(states_bld)
     start = model.config.decoder_start_token_id
-    inputs_q = torch.tensor([token for ids in candidates for token in (start, *ids[:-1])], device=device)
-    labels_q = torch.tensor([token for ids in candidates for token in ids], device=device)
-    owner_q = torch.repeat_interleave(
-        torch.arange(len(candidates), device=device), torch.tensor([len(ids) for ids in candidates], device=device)
-    )
-    visible_qq = (owner_q[:, None] == owner_q).tril()
-    bias_qq = torch.zeros_like(visible_qq, dtype=states_bld.dtype).masked_fill_(
-        ~visible_qq, torch.finfo(states_bld.dtype).min
-    )
-    hidden = model.decoder(
-        input_ids=inputs_q.expand(batch, -1),
-        attention_mask=bias_qq.expand(batch, 1, -1, -1),
+    tokens_q = torch.tensor([beginning[-1] if beginning else start for beginning in places], device=device)
+    hidden: Tensor = model.decoder(
+        input_ids=tokens_q.expand(batch, -1),
+        attention_mask=_tree_mask(model, places, device)[None],
         encoder_hidden_states=states_bld,
         encoder_attention_mask=mask_bl,
         use_cache=False,
     ).last_hidden_state
-    logits_bqv = model.lm_head(hidden).float()
-    chosen_bq = logits_bqv.gather(-1, labels_q.expand(batch, -1)[..., None])[..., 0] - logits_bqv.logsumexp(-1)
-    scores = chosen_bq.new_zeros(batch, len(candidates))
-    summed: Tensor = scores.index_add(1, owner_q, chosen_bq)
-    return summed
+    return hidden
+
+
+def _tree_mask(model: MT5ForConditionalGeneration, places: Places, device: torch.device) -> Tensor:
+    """(H, q, q): what is added to the attention, so that beginnings are as far apart as they are in their candidate.
+
+    T5 itself adds its relative position bias by place in the sequence; the difference from that by length is given
+    with the mask. All layers share the bias of the first.
+    """
+    count = len(places)
+    visible_qq = torch.zeros(count, count, dtype=torch.bool)
+    for beginning, place in places.items():
+        visible_qq[place, [places[beginning[:end]] for end in range(len(beginning) + 1)]] = True
+    lengths_q = torch.tensor([len(beginning) for beginning in places], device=device)
+    first: Any = model.decoder.block[0]
+    bias_hqq: Tensor = first.layer[0].SelfAttention.compute_bias(count, count, device)[0]
+    wanted_hqq = bias_hqq[:, lengths_q[:, None], lengths_q]
+    return (wanted_hqq - bias_hqq).masked_fill(~visible_qq.to(device), torch.finfo(bias_hqq.dtype).min)
+
+
+def _summed(
+    model: MT5ForConditionalGeneration, hidden_bqd: Tensor, places: Places, candidates: Sequence[Sequence[int]]
+) -> Tensor:
+    """(B, G): sums of the log-likelihoods of each candidate's tokens."""
+    steps = [
+        (owner, places[tuple(ids[:end])], ids[end]) for owner, ids in enumerate(candidates) for end in range(len(ids))
+    ]
+    owner_s, place_s, token_s = torch.tensor(steps, device=hidden_bqd.device).unbind(1)
+    scores = hidden_bqd.new_zeros(len(hidden_bqd), len(candidates), dtype=torch.float32)
+    width = max(1, LOGITS_AT_ONCE // model.config.vocab_size)
+    for begin in range(0, hidden_bqd.shape[1], width):
+        here = (place_s >= begin) & (place_s < begin + width)
+        logits_bqv = model.lm_head(hidden_bqd[:, begin : begin + width]).float()
+        place_h = place_s[here] - begin
+        found_bh = logits_bqv[:, place_h, token_s[here]] - logits_bqv.logsumexp(-1)[:, place_h]
+        scores.index_add_(1, owner_s[here], found_bh)
+    return scores

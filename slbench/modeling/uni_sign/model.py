@@ -13,6 +13,7 @@ from slbench.data.clip import Clip
 from slbench.modeling.base import Inputs, Output, Setting
 from slbench.modeling.uni_sign.config import UniSignConfig
 from slbench.modeling.uni_sign.ctc import Heard, ctc_loss, recombined
+from slbench.modeling.uni_sign.decoding import ClosedVocabulary
 from slbench.modeling.uni_sign.fusion import HandViews, made_up_opening, normalised
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
 from slbench.modeling.uni_sign.network import RGB_NAMES, Encoded, UniSignNetwork
@@ -34,7 +35,8 @@ class UniSign:
         self.tokenizer = build_tokenizer(self.config.language_model.tokenizer)
         self.network = UniSignNetwork(self.config, setting.inputs == "rgb+pose")
         self.prompt = self._tokens(self.config.prompt.format(language=setting.language, family=setting.family))
-        self.candidates = [self._tokens(gloss) for gloss in setting.glosses]
+        self.candidates = [self._tokens(gloss) for gloss in setting.glosses] if setting.family == "islr" else []
+        self.closed = self._closed_vocabulary() if setting.decoding == "closed" else None
 
     def _tokens(self, text: str) -> list[int]:
         limit = self.config.max_target_tokens
@@ -91,7 +93,11 @@ class UniSign:
         return torch.tensor(self.prompt, device=self.device)
 
     def decode(self, encoded: Encoded) -> list[Output]:
-        """Beam search as released (`num_beams` beams, `max_new_tokens`), and the likelihood of every gloss."""
+        """Beam search as released (`num_beams` beams, `max_new_tokens`), and ISLR's likelihood of every gloss.
+
+        Beams are compared by the mean log-likelihood of a token, as released; so where only glosses may come out, the
+        text may be another gloss than the likeliest.
+        """
         language_model: Any = self.network.mt5_model
         ids: Tensor = language_model.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
@@ -99,10 +105,21 @@ class UniSign:
             num_beams=self.setting.num_beams,
             max_new_tokens=self.config.max_new_tokens,
             do_sample=False,
+            prefix_allowed_tokens_fn=None if self.closed is None else self.closed.allowed,
         )
-        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        texts = self._texts(ids)
         answers = zip(texts, self._log_likelihoods(encoded), measures_of(encoded), strict=True)
         return [Output(text, tuple(scores), measures) for text, scores, measures in answers]
+
+    def _closed_vocabulary(self) -> ClosedVocabulary:
+        sentences = self.setting.family == "cslr"
+        return ClosedVocabulary(self.tokenizer, self.setting.glosses, sentences, self.config.max_new_tokens)
+
+    def _texts(self, ids: Tensor) -> list[str]:
+        if self.closed is not None:
+            return [self.closed.text(row) for row in ids.tolist()]
+        texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return texts
 
     def _log_likelihoods(self, encoded: Encoded) -> list[list[float]]:
         if not self.candidates:
