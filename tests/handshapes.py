@@ -54,7 +54,7 @@ def shown(gloss: str, corruption: float, seed: int) -> Shown:
 
     Args:
         corruption: deviation of what is added to each finger joint, in lengths of a stretched finger; most of it is the
-            same in all frames, as of an estimator that errs. The scores of these joints fall with it, and stay above 0.3.
+            same in all frames, as of an estimator that errs. The scores of these joints fall with it, to above 0.3.
     """
     chance = np.random.default_rng(seed)
     frames = int(chance.integers(10, 17))
