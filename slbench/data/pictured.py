@@ -89,6 +89,10 @@ class PicturedSplit(Sequence[ClipRow]):
         """Of the split."""
         return self.split.manifest
 
+    def shows(self, index: int) -> bool:
+        """Whether there is a video or crops of a clip; whether the video can be read is not looked at."""
+        return self.videos[index] is not None or (self.crops is not None and self.split[index].id in self.crops)
+
     def has_pictures(self) -> bool:
         """Whether at least one clip has."""
         return self.crops is not None or any(video is not None for video in self.videos)
