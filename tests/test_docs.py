@@ -181,6 +181,8 @@ def test_corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         printed[command.split()[2] if "slbench data" in command else command.split()[1]] = done.stdout + done.stderr
     assert "train-1.npz" in printed["prepare"]
     assert "no published version" in printed["prepare"]
+    assert "videos of 4 of 5 clips are in" in printed["prepare"]
+    assert re.search(r"train +3 +1 +120 ", printed["prepare"])
     assert re.search(r"phoenix14t +partial +4 of 5 ", printed["status"])
     assert "made up" in printed["status"]
     assert "cannot be read" in printed["verify"]

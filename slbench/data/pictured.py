@@ -90,8 +90,8 @@ class PicturedSplit(Sequence[ClipRow]):
         return self.split.manifest
 
     def shows(self, index: int) -> bool:
-        """Whether there are pictures of a clip, as far as the folder's list tells."""
-        return self.videos[index] is not None or (self.crops is not None and self[index].id in self.crops)
+        """Whether there is a video or crops of a clip; whether the video can be read is not looked at."""
+        return self.videos[index] is not None or (self.crops is not None and self.split[index].id in self.crops)
 
     def has_pictures(self) -> bool:
         """Whether at least one clip has."""

@@ -1,7 +1,6 @@
 """Pictures that are drawn instead of taken: hands as thick coloured bones, for tests, mock runs and benchmarks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import pairwise
@@ -39,7 +38,6 @@ _CONTAINERS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
 class RenderedHands:
     """Meets `Pictures`: both hands as their keypoints have them, on a dark ground; nothing else is drawn.
 
@@ -49,9 +47,8 @@ class RenderedHands:
         dimensions: width and height in pixels.
     """
 
-    keypoints: Array
-    scores: Array
-    dimensions: tuple[int, int] = SIZE
+    def __init__(self, keypoints: Array, scores: Array, size: tuple[int, int] = SIZE) -> None:
+        self.keypoints, self.scores, self.dimensions = keypoints, scores, size
 
     def size(self) -> tuple[int, int]:
         """Width and height, in pixels."""

@@ -88,7 +88,7 @@ def status_values(status: CorpusStatus) -> dict[str, object]:
 
 def crops_table(crops: Mapping[str, CropsManifest]) -> Table:
     """What was cut out of the videos of each split."""
-    table = simple_table(None, ("split", "clips", "without video", "crops", "on disk"), ("crops", "on disk"))
+    table = simple_table(None, ("split", "clips", "without crops", "crops", "on disk"), ("crops", "on disk"))
     for split, data in crops.items():
         without = f"{data.clips - data.readable:,}"
         table.add_row(split, f"{data.clips:,}", without, f"{data.pictures:,}", size(data.size))

@@ -81,7 +81,9 @@ def test_a_run_takes_crops_without_videos(told: ToldCorpus, videos: Path, split:
     for path in videos.rglob("*.mp4"):
         path.unlink()
     videos.rename(videos.with_name("gone"))
-    clip = pickle.loads(pickle.dumps(with_pictures(split, told.card, None))).clip(4)
+    rows = with_pictures(split, told.card, None)
+    assert rows.shows(4)
+    clip = pickle.loads(pickle.dumps(rows)).clip(4)
     assert clip.video.size() == SIZE
     np.testing.assert_array_equal(clip.video.regions(wanted), regions)
     with pytest.raises(ClipError, match=r"clip test-04: a region of frame 2 is not among its crops; .*--videos"):

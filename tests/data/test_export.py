@@ -68,7 +68,19 @@ def test_parquet_is_read_by_pandas_and_datasets(tmp_path) -> None:
         Exported("test", tmp_path / "test.parquet", 2, 0, (("clip-10", "clip clip-10: broken"),)),
     ]
     frame = pd.read_parquet(tmp_path / "train.parquet")
-    assert list(frame) == ["id", "text", "gloss", "signer", "source", "fps", "frames", "people", "keypoints", "scores"]
+    assert list(frame) == [
+        "id",
+        "text",
+        "gloss",
+        "signer",
+        "source",
+        "fps",
+        "frames",
+        "people",
+        "first",
+        "keypoints",
+        "scores",
+    ]
     for row, clip in zip(frame.itertuples(), train.clips, strict=True):
         assert (row.id, row.text, row.gloss, row.signer, row.source, row.people) == (
             clip.id, clip.text, clip.gloss, "Ä", "video", 2,

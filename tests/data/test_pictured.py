@@ -107,6 +107,7 @@ def test_a_video_that_is_missing_and_one_that_is_too_short(told: ToldCorpus, vid
     rows = with_videos(told_split, videos)
     with pytest.raises(ClipError, match=r"clip test-00: there is no video test-00\.\* in .*videos; put it there"):
         rows.clip(0)
+    assert [rows.shows(index) for index in range(3)] == [False, True, True]
     video = rows.clip(5).video
     longer = VideoPictures("test-05", video.path, video.first, FRAMES)
     with pytest.raises(ClipError, match=r"clip test-05: .*test-05.mp4: has 30 frames, and its poses have 37"):
