@@ -67,7 +67,7 @@ class Subject:
         self.model = self.trained()
 
     def seen(self, clip: Clip) -> Clip:
-        """The clip as that of a prepared corpus: arrays that cannot be written, and pictures if the model wants them."""
+        """The clip as of a prepared corpus: arrays that cannot be written, and pictures if the model wants them."""
         clip.keypoints.flags.writeable = clip.scores.flags.writeable = False
         pictures = RenderedHands(clip.keypoints, clip.scores) if self.card.inputs == "rgb+pose" else None
         return replace(clip, video=pictures)

@@ -154,7 +154,7 @@ class UniSignConfig(BaseModel):
             return self
         if self.inputs.dominant_hand == "right":
             raise ValueError(
-                'inputs.dominant_hand = "right" mirrors keypoints but no pictures; for rgb+pose leave it out'
+                'inputs.dominant_hand = "right" mirrors keypoints, not pictures; for rgb+pose leave it out'
             )
         if not {"left", "right"} & set(self.parts):
             raise ValueError("parts: has no hand whose pictures could be looked at; add left or right, or ask for pose")

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from slbench.modeling.uni_sign.config import RGBConfig
 from slbench.modeling.uni_sign.efficientnet import STRIDE, EfficientNetFeatures
+from slbench.modeling.uni_sign.graph import pointwise
 
 RGB_NAMES = (
     "rgb_support_backbone.", "rgb_proj.", "fusion_pose_rgb_linear.", "fusion_pose_rgb_DA.", "fusion_gate.",
@@ -183,12 +184,25 @@ class PriorGuidedAttention(nn.Module):
         return seen_kgdv.flatten(1, 2)[..., None]
 
 
-def gate(channels: int, bias: float) -> nn.Sequential:
-    """[fused, joint] -> how far the joint listens to the crop, from 0 to 1: (k, 2 c, v) -> (k, 1, v)."""
-    first, last = nn.Conv1d(2 * channels, channels, 1), nn.Conv1d(channels, 1, 1)
-    nn.init.normal_(last.weight, std=_GATE_STD)
-    nn.init.constant_(last.bias, bias)  # type: ignore[arg-type]
-    return nn.Sequential(first, nn.GELU(), last, nn.Tanh(), nn.ReLU())
+class Gate(nn.Sequential):
+    """How far each joint listens to its crop, from 0 to 1."""
+
+    def __init__(self, channels: int, bias: float) -> None:
+        first, last = nn.Conv1d(2 * channels, channels, 1), nn.Conv1d(channels, 1, 1)
+        nn.init.normal_(last.weight, std=_GATE_STD)
+        nn.init.constant_(last.bias, bias)  # type: ignore[arg-type]
+        super().__init__(first, nn.GELU(), last, nn.Tanh(), nn.ReLU())
+
+    def forward(self, both_kvc: Tensor) -> Tensor:
+        """[fused, joint] -> opening_kv.
+
+        As products with rows: as a convolution to one channel, a joint's last bits would depend on where in the
+        batch it lies.
+        """
+        x = both_kvc
+        for layer in self:
+            x = pointwise(layer, x) if isinstance(layer, nn.Conv1d) else layer(x)
+        return x[..., 0]
 
 
 @dataclass(frozen=True)
@@ -225,7 +239,7 @@ class HandFusion(nn.Module):
         self.rgb_proj = nn.Conv2d(features.channels, channels, 1)
         self.fusion_pose_rgb_linear = nn.Linear(channels, channels)
         self.fusion_pose_rgb_DA = PriorGuidedAttention(channels, config.heads, config.groups)
-        self.fusion_gate = gate(channels, config.gate_bias)
+        self.fusion_gate = Gate(channels, config.gate_bias)
 
     def fused(self, x_nvc: Tensor, views: HandViews) -> tuple[Tensor, Tensor]:
         """The hand's features with those at the frames that were looked at replaced, and the gate's opening_kv."""
@@ -249,8 +263,7 @@ class HandFusion(nn.Module):
     def mixed(self, joints_kvc: Tensor, crops_kchw: Tensor, places_kvx: Tensor) -> tuple[Tensor, Tensor]:
         """Gate * fused + (1 - gate) * joint, as new_kvc, and the gate's opening_kv."""
         fused_kvc = self.fusion_pose_rgb_DA(joints_kvc, crops_kchw, places_kvx)
-        both_kcv = torch.cat([fused_kvc, joints_kvc], dim=-1).transpose(1, 2)
-        opening_kv = self.fusion_gate(both_kcv)[:, 0]
+        opening_kv = self.fusion_gate(torch.cat([fused_kvc, joints_kvc], dim=-1))
         return joints_kvc + opening_kv[..., None] * (fused_kvc - joints_kvc), opening_kv
 
 

@@ -66,8 +66,8 @@ def adjacency(joints: int, edges: Sequence[tuple[int, int]]) -> Tensor:
     return torch.stack([torch.eye(joints), neighbours]) / degree
 
 
-def pointwise(convolution: nn.Conv2d, x: Tensor) -> Tensor:
-    """A 1x1 convolution on channels-last input; the weights keep the released (out, in, 1, 1) shape."""
+def pointwise(convolution: nn.Conv1d | nn.Conv2d, x: Tensor) -> Tensor:
+    """A convolution of kernel 1 on channels-last input; the weights keep the released (out, in, 1, ...) shape."""
     return F.linear(x, convolution.weight.flatten(1), convolution.bias)
 
 

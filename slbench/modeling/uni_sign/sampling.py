@@ -75,7 +75,7 @@ def hand_views(
     """
     if clip.video is None:
         raise ClipError(
-            f"clip {clip.id}: there are no pictures of it; name their folder with --videos, or ask for pose"
+            f"clip {clip.id}: there are no pictures of it; give --videos their folder, or ask for pose alone"
         )
     frames = {
         name: drawn_frames(read.scores[:, hand], config.share, chance(seed, clip.id, draw, name))
