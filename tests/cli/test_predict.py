@@ -67,7 +67,19 @@ def own(corpus: FakeCorpus, models: Models | None, *videos: Path, **others: obje
 def test_options_are_a_promise() -> None:
     words = slbench("--help").stdout.split()
     options = {word.lstrip("-") for word in words if word.startswith("--")} - {"help"}
-    assert options == {"model", "task", "draw", "mode", "det", "pose", "device", "num-beams", "seed", "format"}
+    assert options == {
+        "model",
+        "task",
+        "draw",
+        "mode",
+        "det",
+        "pose",
+        "device",
+        "num-beams",
+        "seed",
+        "format",
+        "checkpoint",
+    }
 
 
 def test_the_answer_is_the_models_own(corpus: FakeCorpus, models: Models, video: Path, poses: Path) -> None:
