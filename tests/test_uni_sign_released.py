@@ -205,3 +205,16 @@ def test_show(released: Released) -> None:
         assert "csl_daily_rgb_pose_slt.pth (1.19 to 1.20 GB, rgb+pose): for csl-daily-slt" in text
     assert "mean opening" in words["rgb+pose"]
     assert "mean opening" not in words["pose"]
+
+
+def test_the_page_has_the_table_of_the_card() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "uni-sign.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")
+    ]
+    shown = {(row[0], inputs, file) for row in rows for inputs, file in zip(("pose", "rgb+pose"), row[1:], strict=True)}
+    card = catalog.get_model("uni-sign")
+    assert {cell for cell in shown if cell[2].endswith(".pth")} == {
+        (task, one.inputs, one.file) for one in card.released for task in one.tasks
+    }
+    assert all(f"`{one.file}`" in text for one in card.released)

@@ -79,6 +79,7 @@ def test_options_are_a_promise() -> None:
         "decoding",
         "seed",
         "format",
+        "checkpoint",
     }
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from slbench import catalog
-from slbench.cards import DatasetCard, read_card
+from slbench.cards import DatasetCard, Released, Stage, read_card
 from slbench.errors import CardError
 from slbench.report.cards import card_table, card_values, detail_table
 
@@ -51,3 +51,20 @@ def test_models_are_never_composed(corpus: FakeCorpus) -> None:
     card = catalog.get_model(str(corpus.model_path))
     assert "composed" not in words(card_table([card])) + words(detail_table(card, {}))
     assert "composed" not in card_values(card)
+
+
+def test_released_weights_and_stages_are_readable(corpus: FakeCorpus) -> None:
+    released = Released(
+        repository="a/b", file="c.pth", size="1 GB", licence="free", inputs="pose", tasks=("x-slt",), selected_on="test"
+    )
+    first = Stage(inputs=("pose",), pretrained={"mt5_model": "google/mt5-base"}, recipe={"epochs": 7})
+    stages = {"one": first, "two": Stage(inputs=("pose", "rgb+pose"), after=("one",))}
+    start = released.model_copy(update={"file": "d.pth", "tasks": (), "stage": "one", "selected_on": "dev"})
+    plain = catalog.get_model(str(corpus.model_path))
+    card = plain.model_copy(update={"released": (released, start), "stages": stages, "weights": None})
+    shown = words(detail_table(card, {}))
+    assert "a/b on the Hugging Face hub, free c.pth (1 GB, pose): for x-slt; epoch chosen on test" in shown
+    assert "d.pth (1 GB, pose): from the stage one, to begin a training with" in shown
+    assert "one (pose; mt5_model from google/mt5-base): epochs 7 two (pose or rgb+pose; after one)" in shown
+    assert " released " in words(card_table([card]))
+    assert "released" not in words(detail_table(plain, {}))
