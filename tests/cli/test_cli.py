@@ -40,10 +40,9 @@ def test_options_are_a_promise() -> None:
     """The surface of `run` and `train`: changing it is a decision, not an accident."""
     options = {
         "run": "model task split limit batch-size workers device precision num-beams seed output fresh mock "
-            "modality checkpoint decoding videos",
+        "modality checkpoint decoding videos",
         "train": "model task output init seed device set resume",
-        "score": "task references protocol family unit split allow-missing overlap bleurt against differences "
-            "format",
+        "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
         "leaderboard": "results format",
     }
