@@ -62,7 +62,7 @@ def score(
     against: Annotated[
         Path | None, typer.Option(metavar="OTHER", help="Other predictions: say how many are the same, and no scores.")
     ] = None,
-    differences: Annotated[int, typer.Option(min=0, help="With `--against`: samples to show that differ.")] = 5,
+    differences: Annotated[int, typer.Option(min=0, help="Samples to show that differ from those of OTHER.")] = 5,
     output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
         Format.table
     ),
