@@ -42,13 +42,8 @@ def test_options_are_a_promise() -> None:
         "run": "model task split limit batch-size workers device precision num-beams seed output fresh mock modality "
         "checkpoint decoding videos",
         "convert": "model output modality precision",
-<<<<<<< HEAD
         "train": "model task output init seed device set resume stage modality pretrained videos select-on-test",
         "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
-=======
-        "train": "model task output stage modality init pretrained videos select-on-test seed device set resume",
-        "score": "task references protocol family unit split allow-missing overlap bleurt format",
->>>>>>> wt-stages
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
         "leaderboard": "results format",
     }
