@@ -267,6 +267,8 @@ class ModelCard(Card):
     """What it can look at; empty: nothing but `inputs`."""
     paper: str
     notes: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
+    """What is done otherwise than in the paper's own code; records have it too."""
     config: dict[str, Any] = {}
     """Sizes and choices, checked by the class."""
     recipe: Recipe = Recipe()

@@ -25,6 +25,8 @@ class Ranked(Frozen):
     gloss: str
     log_likelihood: float
     """Natural logarithm, rounded."""
+    posterior: float | None = None
+    """Of closed decoding: the gloss's share of the likelihood of all glosses of the task, rounded; they sum to 1."""
 
 
 class Prediction(Frozen):
@@ -89,6 +91,8 @@ class ModelStamp(Frozen):
     """Where they come from, if they do not lie beside the card: a repository and its commit, or the user's own file."""
     selected_on: str = ""
     """Split that the epoch was chosen on, where it is known not to be dev."""
+    deviations: tuple[str, ...] = ()
+    """What the model card names as done otherwise than in the paper's own code."""
     parameters: int
     """Trainable values, shared ones once."""
 

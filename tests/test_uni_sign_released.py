@@ -181,6 +181,9 @@ def test_pictures_and_poses(released: Released) -> None:
     assert record.model.inputs == "rgb+pose"
     assert record.model.weights_sha256 == file_digest(checkpoint)
     assert expected != answered_by_hand(released, "rgb+pose", dark=True)
+    assert set(record.measures) == {"gate"}
+    assert record.measures["gate"] > 0
+    assert any("gate begins at a small positive bias" in line for line in record.model.deviations)
 
 
 def test_a_converted_checkpoint_gives_the_same(released: Released) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from slbench.cli.extract import Detector, ModeName, ModeOption, PoseModel
 from slbench.cli.listing import Format
-from slbench.cli.run import DecodingOption
+from slbench.cli.run import DecodingOption, ModalityOption
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,6 +41,9 @@ def predict(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Weights of your own: .pth, .pt or .safetensors, instead of the card's.")
     ] = None,
+    modality: Annotated[
+        ModalityOption | None, typer.Option(help="What the model looks at; by default what its card says.")
+    ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
         Format.table
     ),
@@ -56,7 +59,17 @@ def predict(
 
         options = EstimatorOptions(mode.value, det, pose, "cpu" if device == "mps" else device)
         asked = PredictRequest(
-            tuple(videos), model, task, options, device, num_beams, seed, draw, checkpoint, decoding.value
+            tuple(videos),
+            model,
+            task,
+            options,
+            device,
+            num_beams,
+            seed,
+            draw,
+            checkpoint,
+            decoding.value,
+            None if modality is None else modality.value,
         )
         planned = OwnVideos(asked, lambda line: console.errors().print(line, soft_wrap=True))
     with console.stoppable("nothing is kept"), reading_progress(len(videos)) as report:
@@ -107,7 +120,7 @@ def _values(one: "OwnPrediction") -> dict[str, Any]:
         "video": str(one.video),
         "answer": None if poses is None else one.answer,
         "text": one.prediction.hypothesis,
-        "top_k": [ranked.model_dump() for ranked in one.prediction.top_k[:SHOWN]],
+        "top_k": [ranked.model_dump(exclude_none=True) for ranked in one.prediction.top_k[:SHOWN]],
         "measures": one.prediction.measures,
         "frames": None if poses is None else len(poses.keypoints),
         "fps": None if poses is None else poses.fps,

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from slbench import catalog
-from slbench.cards import DatasetCard, TaskCard
+from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.store import SplitClips
 from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
 from slbench.files import write_text
@@ -23,6 +23,13 @@ def check_seed(seed: int) -> None:
         raise OptionError(f"--seed {seed}: must be at least 0")
     if seed >= 1 << 63:
         raise OptionError(f"--seed {seed}: must be below 2^63")
+
+
+def check_pictures(card: ModelCard, videos: Path) -> None:
+    """Raise OptionError where a folder of videos is named for a model that looks at poses alone."""
+    if card.inputs == "pose":
+        more = " here; add --modality rgb+pose" if "rgb+pose" in card.modalities else ""
+        raise OptionError(f"--videos {videos}: {card.name} looks at poses alone{more}")
 
 
 def task_dataset(task: TaskCard) -> DatasetCard:

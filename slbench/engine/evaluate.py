@@ -19,6 +19,7 @@ from slbench.data.store import SplitClips
 from slbench.engine import provenance
 from slbench.engine.checks import (
     check_closed,
+    check_pictures,
     check_references,
     check_said,
     check_writable,
@@ -78,6 +79,8 @@ class Run:
         request.check()
         self.task: TaskCard = catalog.get_task(request.task)
         self.card: ModelCard = looking_at(catalog.get_model(request.model), request.modality)
+        if request.videos is not None:
+            check_pictures(self.card, request.videos)
         self._check_names()
         self.dataset: DatasetCard = task_dataset(self.task)
         if request.decoding == "closed":
@@ -245,11 +248,11 @@ class Run:
         done = {prediction.id for result in results for prediction in result.predictions}
         remaining = [index for index in self.wanted if self.split[index].id not in done]
         batches = load_batches(self.model, self.split, remaining, self.request.batch_size, self.request.workers)
-        precision = PRECISIONS[self.request.precision]
+        precision, closed = PRECISIONS[self.request.precision], self.request.decoding == "closed"
         try:
             for batch in batches:
-                result = predict_batch(self.model, self.asked, self.split, batch, precision)
-                if self.request.decoding == "closed":
+                result = predict_batch(self.model, self.asked, self.split, batch, precision, closed)
+                if closed:
                     check_said(self.asked, result.predictions)
                 yield result
         except torch.OutOfMemoryError as error:

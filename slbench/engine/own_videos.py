@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from slbench import catalog
-from slbench.cards import DatasetCard, ModelCard, Released, TaskCard
+from slbench.cards import DatasetCard, Modality, ModelCard, Released, TaskCard
 from slbench.data.clip import Clip
 from slbench.data.draw import draw
 from slbench.data.estimator import Estimator
 from slbench.data.extractor import Extractor, extractor_of
+from slbench.data.pictured import VideoPictures
 from slbench.data.poses import PoseFile, Poses
 from slbench.data.poses.files import POSE_SUFFIXES
 from slbench.data.prepare import prepare
@@ -27,7 +28,7 @@ from slbench.engine.checks import (
     with_vocabulary,
 )
 from slbench.engine.determinism import choose_device, make_deterministic
-from slbench.engine.models import build_model, check_fit, load_weights, setting_of
+from slbench.engine.models import build_model, check_fit, load_weights, looking_at, setting_of
 from slbench.engine.predict import load_batches, predict_batch
 from slbench.engine.released import fetched, weights_of
 from slbench.errors import CardError, ClipError, DataError, OptionError
@@ -47,6 +48,7 @@ class PredictRequest:
         estimator: of the poses of videos.
         draw: an .mp4 for one video, or a folder.
         checkpoint: the user's own weights instead of the card's.
+        modality: what the model looks at; None: what its card says.
     """
 
     videos: tuple[Path, ...]
@@ -59,6 +61,7 @@ class PredictRequest:
     draw: Path | None = None
     checkpoint: Path | None = None
     decoding: Decoding = "open"
+    modality: Modality | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,9 @@ class OwnClips:
         if isinstance(poses, ClipError):
             raise poses
         name = _name(self.videos[index])
-        clip = Clip(name, poses.keypoints, poses.scores, poses.fps, text="", people=poses.people)
+        video = self.videos[index]
+        pictures = None if holds_poses(video) else VideoPictures(name, video, 0, len(poses.keypoints))
+        clip = Clip(name, poses.keypoints, poses.scores, poses.fps, text="", people=poses.people, video=pictures)
         clip.check()
         return clip
 
@@ -122,9 +127,9 @@ class OwnVideos:
 
     def __init__(self, request: PredictRequest, report: Callable[[str], None] = lambda _: None) -> None:
         self.request = request
-        self._check_options()
         task: TaskCard = catalog.get_task(request.task)
-        self.card: ModelCard = catalog.get_model(request.model)
+        self.card: ModelCard = looking_at(catalog.get_model(request.model), request.modality)
+        self._check_options()
         check_fit(self.card, task)
         self.dataset = task_dataset(task)
         if request.decoding == "closed":
@@ -158,6 +163,11 @@ class OwnVideos:
         if not all(map(holds_poses, request.videos)):
             need_extra()
             request.estimator.check()
+        poses = next(filter(holds_poses, request.videos), None)
+        if poses is not None and self.card.inputs != "pose":
+            raise OptionError(
+                f"{poses}: holds poses alone, and {self.card.name} is to look at pictures; name the video"
+            )
         if request.draw is not None:
             _check_targets([self.drawing(video) for video in request.videos], request.videos)
 
@@ -202,8 +212,9 @@ class OwnVideos:
         """Number and answer of each clip, the longest first."""
         try:
             for batch in load_batches(self.model, clips, range(len(clips)), BATCH, workers=0):
-                result = predict_batch(self.model, self.task, clips, batch, torch.float32)
-                if self.request.decoding == "closed":
+                closed = self.request.decoding == "closed"
+                result = predict_batch(self.model, self.task, clips, batch, torch.float32, closed)
+                if closed:
                     check_said(self.task, result.predictions)
                 yield from zip((loaded.index for loaded in batch), result.predictions, strict=True)
         except torch.OutOfMemoryError as error:

@@ -72,9 +72,13 @@ def load_batches(
 
 
 def predict_batch(
-    model: Model, task: TaskCard, split: Clips, batch: list[Loaded], precision: torch.dtype
+    model: Model, task: TaskCard, split: Clips, batch: list[Loaded], precision: torch.dtype, closed: bool = False
 ) -> BatchResult:
-    """Predictions for a batch; clips that could not be loaded are predictions with an error."""
+    """Predictions for a batch; clips that could not be loaded are predictions with an error.
+
+    Args:
+        closed: whether nothing but glosses can come out, so that their likelihoods are given as posteriors too.
+    """
     seconds = {"load": sum(loaded.seconds for loaded in batch)}
     usable = [loaded.inputs for loaded in batch if loaded.inputs is not None]
     outputs = iter(_answer(model, usable, precision, seconds) if usable else [])
@@ -85,7 +89,7 @@ def predict_batch(
         if loaded.inputs is None:
             predictions.append(Prediction(id=row.id, reference=reference, error=loaded.error))
         else:
-            predictions.append(_prediction(row.id, reference, next(outputs), task.glosses))
+            predictions.append(_prediction(row.id, reference, next(outputs), task.glosses, closed))
     return BatchResult(predictions, sum(loaded.frames for loaded in batch), seconds)
 
 
@@ -105,8 +109,7 @@ def _answer(model: Model, inputs: list[Inputs], precision: torch.dtype, seconds:
     return outputs
 
 
-def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str, ...]) -> Prediction:
-    """Ties in the rounded likelihoods are broken by the gloss, so that noise below rounding decides nothing."""
+def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str, ...], closed: bool) -> Prediction:
     if len(output.log_likelihoods) not in (0, len(glosses)):
         raise ModelError(
             f"clip {clip_id}: the model gave {len(output.log_likelihoods)} log-likelihoods for {len(glosses)} glosses"
@@ -114,11 +117,18 @@ def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str
     if not all(map(math.isfinite, (*output.log_likelihoods, *output.measures.values()))):
         what = "measures" if all(map(math.isfinite, output.log_likelihoods)) else "likelihoods"
         return Prediction(id=clip_id, reference=reference, error=f"clip {clip_id}: the model's {what} are not finite")
-    rounded = [round(value, DECIMALS) for value in output.log_likelihoods]
-    ranked = sorted(zip(rounded, glosses, strict=False), key=lambda pair: (-pair[0], pair[1]))[:TOP_K]
-    top_k = tuple(Ranked(gloss=gloss, log_likelihood=value) for value, gloss in ranked)
+    top_k = _ranked(output.log_likelihoods, glosses, closed)
     measures = {name: round(value, DECIMALS) for name, value in sorted(output.measures.items())}
     return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k, measures=measures)
+
+
+def _ranked(log_likelihoods: Sequence[float], glosses: Sequence[str], closed: bool) -> tuple[Ranked, ...]:
+    """Ties in the rounded likelihoods are broken by the gloss, so that noise below rounding decides nothing."""
+    values = torch.tensor(log_likelihoods, dtype=torch.float64)
+    posteriors = [round(value, DECIMALS) for value in values.softmax(0).tolist()] if closed else [None] * len(values)
+    rounded = [round(value, DECIMALS) for value in log_likelihoods]
+    ranked = sorted(zip(rounded, glosses, posteriors, strict=False), key=lambda one: (-one[0], one[1]))[:TOP_K]
+    return tuple(Ranked(gloss=gloss, log_likelihood=value, posterior=share) for value, gloss, share in ranked)
 
 
 def _since(start: float, model: Model) -> float:

@@ -51,6 +51,7 @@ def model_stamp(card: ModelCard, weights: str, model: Model, checkpoint: Checkpo
         weights_from=checkpoint.origin if checkpoint else "",
         selected_on=checkpoint.selected_on if checkpoint and checkpoint.selected_on != "dev" else "",
         parameters=count_parameters(model.network),
+        deviations=card.deviations,
     )
 
 

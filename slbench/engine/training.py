@@ -10,7 +10,7 @@ from slbench import catalog
 from slbench.cards import TaskCard
 from slbench.data.prepare import reader_reference
 from slbench.engine.checkpoints import Checkpoints, Saved
-from slbench.engine.checks import check_seed, check_writable, only_writer, task_dataset, with_vocabulary
+from slbench.engine.checks import check_pictures, check_seed, check_writable, only_writer, task_dataset, with_vocabulary
 from slbench.engine.courses import UNSCORED, Pictured, missing, open_course, open_store, scored_on, scored_split
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.events import Epoch, Event, Resumed
@@ -39,8 +39,8 @@ class TrainingRun:
         self.request, self.output = request, request.output
         self.tasks = [catalog.get_task(task) for task in request.tasks]
         self.card = staged_card(catalog.get_model(request.model), request.stage, request.modality, request.changes)
-        if request.videos is not None and self.card.inputs == "pose":
-            raise OptionError(f"--videos {request.videos}: {self.card.name} looks at pose alone; see --modality")
+        if request.videos is not None:
+            check_pictures(self.card, request.videos)
         self._check_tasks()
         self.scored = [scored_split(task, request.select_on_test) for task in self.tasks]
         self.kept = self._kept()

@@ -18,7 +18,7 @@ def told(corpus: FakeCorpus) -> ToldCorpus:
 def test_options_are_a_promise() -> None:
     options = {
         "status": "format",
-        "prepare": "source poses pose-source layout any-version replace jobs",
+        "prepare": "source poses pose-source layout any-version replace jobs videos crops",
         "verify": "split videos format",
         "download": "out",
         "export": "out format split",

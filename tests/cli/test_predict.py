@@ -27,10 +27,12 @@ from slbench.data.draw import caption_strip, draw, font_with, with_pose
 from slbench.data.extract import Extraction, ExtractRequest
 from slbench.data.ingest import Choices, ingest
 from slbench.data.mock import moving_figure
+from slbench.data.pictures import cut
 from slbench.data.poses import Poses
 from slbench.data.video import frame_rate, frames
 from slbench.data.wholebody import EstimatorOptions
 from slbench.engine.checks import task_dataset
+from slbench.engine.models import build_model, looking_at, setting_of
 from slbench.engine.own_videos import OwnVideos, PredictRequest
 from slbench.errors import CardError, DataError, OptionError
 
@@ -38,6 +40,22 @@ from slbench.errors import CardError, DataError, OptionError
 def slbench(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "slbench", "predict", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "120"})
+
+
+class Decoded:
+    """All frames of a video at once; meets `Pictures`."""
+
+    def __init__(self, video: Path) -> None:
+        self.frames = [np.ascontiguousarray(frame[..., ::-1]) for frame in frames(video)]
+        self.asked = 0
+
+    def size(self) -> tuple[int, int]:
+        height, width, _ = self.frames[0].shape
+        return width, height
+
+    def regions(self, wanted):
+        self.asked += len(wanted)
+        return [cut(self.frames[region.frame], region) for region in wanted]
 
 
 @pytest.fixture
@@ -80,6 +98,7 @@ def test_options_are_a_promise() -> None:
         "seed",
         "format",
         "checkpoint",
+        "modality",
     }
 
 
@@ -114,6 +133,28 @@ def test_the_answer_is_the_models_own(corpus: FakeCorpus, models: Models, video:
     assert [one.video for one in together] == [short, poses, video]
     assert [one.prediction for one in together[1:]] == [alone[0].prediction] * 2
     assert {len(one.prediction.top_k) for one in together} == {3}
+
+
+def test_pictures_are_those_of_the_video(corpus: FakeCorpus, models: Models, video: Path, poses: Path) -> None:
+    """Against the model asked by hand with frames that PyAV decodes; poses alone are refused."""
+    corpus.edit_card(corpus.model_path, "modalities = []", 'modalities = ["pose", "rgb+pose"]')
+    card = looking_at(catalog.get_model(str(corpus.model_path)), "rgb+pose")
+    torch.manual_seed(0)
+    network = build_model(card, setting_of(catalog.get_task(str(corpus.task_path)), inputs="rgb+pose")).network
+    torch.save(network.state_dict(), checkpoint := video.parent / "both.pth")
+    planned = own(corpus, models, video, checkpoint=checkpoint, modality="rgb+pose")
+    with np.load(poses) as held, torch.inference_mode():
+        pictures = Decoded(video)
+        clip = Clip("walk", held["keypoints"], held["scores"], 25.0, "", video=pictures)
+        (expected,) = planned.model.decode(planned.model.encode([planned.model.prepare(clip)]))
+    (found,) = planned.execute()
+    assert pictures.asked
+    assert [one.log_likelihood for one in found.prediction.top_k] == pytest.approx(
+        sorted(expected.log_likelihoods, reverse=True), abs=1e-3
+    )
+    assert found.prediction.measures == {"gate": pytest.approx(expected.measures["gate"], abs=1e-3)}
+    with pytest.raises(OptionError, match=r"walk.npz: holds poses alone, .*name the video"):
+        own(corpus, models, poses, checkpoint=checkpoint, modality="rgb+pose")
 
 
 def test_files_of_poses_need_no_estimator(corpus: FakeCorpus, poses: Path, monkeypatch: pytest.MonkeyPatch) -> None:

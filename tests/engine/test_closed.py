@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import GLOSSES, FakeCorpus
 
@@ -39,6 +40,9 @@ def test_signs_come_from_the_task(corpus: FakeCorpus, tmp_path: Path) -> None:
     said = [json.loads(line) for line in run.predictions_path.read_text().splitlines()]
     assert {line["hypothesis"] for line in said} <= set(GLOSSES)
     assert all(len(line["top_k"]) == 3 for line in said)
+    for ranked in (line["top_k"] for line in said):  # all three glosses of the task, so nothing is left out
+        likelihoods = np.exp([one["log_likelihood"] - ranked[0]["log_likelihood"] for one in ranked])
+        np.testing.assert_allclose([one["posterior"] for one in ranked], likelihoods / likelihoods.sum(), atol=2e-3)
     assert record.options.decoding == "closed"
     assert run.name != Run(request(corpus, tmp_path, decoding="open")).name
 
@@ -50,6 +54,12 @@ def test_sentences_are_of_the_glosses_of_train(sentences: FakeCorpus, tmp_path: 
     said = [json.loads(line) for line in run.predictions_path.read_text().splitlines()]
     assert all(line["hypothesis"] and set(line["hypothesis"].split()) <= set(run.asked.glosses) for line in said)
     assert not any("top_k" in line for line in said)
+
+
+def test_open_decoding_has_no_posterior(corpus: FakeCorpus, tmp_path: Path) -> None:
+    run = Run(request(corpus, tmp_path, decoding="open"))
+    run.execute()
+    assert "posterior" not in run.predictions_path.read_text()
 
 
 def test_open_decoding_of_sentences_has_no_glosses(sentences: FakeCorpus, tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ def test_predictions_are_in_task_order_without_floats_but_rounded_scores(corpus:
         assert all(score == round(score, 3) for score in scores)
 
 
+def test_videos_are_for_models_that_look_at_pictures(corpus: FakeCorpus, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"--videos .*: tiny looks at poses alone$"):
+        Run(request(corpus, tmp_path, videos=tmp_path))
+
+
 def test_record_says_where_the_number_comes_from(corpus: FakeCorpus, tmp_path: Path) -> None:
     run = finished(corpus, tmp_path)
     record = parse_record(run.record_path.read_text(), "here")

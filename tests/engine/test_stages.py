@@ -156,7 +156,7 @@ def test_what_a_stage_cannot_begin_with(staged: Staged, tmp_path: Path) -> None:
     refused("pretrain-pose", "comes from the stage pretrain-pose, but pretrain-pose begins with no other", init=one)
     refused("pretrain-pose", "--modality rgb.pose: the stage pretrain-pose looks at pose", modality="rgb+pose")
     refused("finetune", "its model looks at pose; finetune with rgb.pose begins with", init=one, modality="rgb+pose")
-    refused("finetune", "--videos .*staged looks at pose alone", init=one, videos=staged.videos)
+    refused("finetune", "--videos .*staged looks at poses alone", init=one, videos=staged.videos)
     refused("finetune", "there is no such file", init="absent.pth")
     refused("pretrain-pose", "write PART=FILE", pretrained=["mt5_model"])
     refused("pretrain-pose", "sizes under .config", pretrained=[f"mt5_model={staged.mt5}"],
