@@ -92,21 +92,24 @@ class HandShapes:
     Args:
         counts: clips of each split.
         corruption: split -> largest corruption; the clips of train have any between 0 and that, the others all of it.
+        name: of the corpus.
     """
 
-    def __init__(self, folder: Path, counts: dict[str, int], corruption: dict[str, float]) -> None:
+    def __init__(
+        self, folder: Path, counts: dict[str, int], corruption: dict[str, float], name: str = "handshapes"
+    ) -> None:
         self.folder = folder
         for number, (split, count) in enumerate(counts.items()):
             self._write(split, count, corruption[split], 1_000_000 * number)
         self.dataset_path = self._card("dataset.toml", {
-            "name": "handshapes", "title": "Made-up hand shapes with drawn videos", "owner": "nobody", "homepage": "",
+            "name": name, "title": "Made-up hand shapes with drawn videos", "owner": "nobody", "homepage": "",
             "licence": "none", "obtain": "tests make it", "signed_languages": [], "pose_source": "made up",
             "splits": counts, "fps": FPS, "subset": len(SHAPES), "needs_source": True, "composed": True,
             "reader": "slbench.data.readers.uni_sign:UniSignLists",
         })  # fmt: skip
         self.task_path = self._card("task.toml", {
-            "name": "handshapes-islr", "title": "Which hand shape?", "version": "1.0", "family": "islr",
-            "dataset": "handshapes", "language": "English", "protocol": "uni-sign",
+            "name": f"{name}-islr", "title": "Which hand shape?", "version": "1.0", "family": "islr",
+            "dataset": name, "language": "English", "protocol": "uni-sign", "splits": list(counts),
         })  # fmt: skip
 
     def _write(self, split: str, count: int, corruption: float, seed: int) -> None:
