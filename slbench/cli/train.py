@@ -13,7 +13,7 @@ def train(
     task: Annotated[list[str], typer.Option(help="Task card; its train and dev splits are used. May be given again.")],
     output: Annotated[Path, typer.Option(help="Folder for the best and the last checkpoint, each with a card.")],
     stage: Annotated[
-        str | None, typer.Option(help="Of a training in several: a name under [stages] of the model's card.")
+        str | None, typer.Option(help="Of a training in several: a name under `stages` on the model's card.")
     ] = None,
     modality: Annotated[
         ModalityOption | None, typer.Option(help="What the model looks at; by default what stage or card says.")

@@ -2,9 +2,11 @@ import pytest
 import sentencepiece
 import torch
 from fakes import TINY
+from huggingface_hub.errors import HTTPError
 from tokenizers_made_here import sentencepiece_folder
 
 from slbench.errors import ModelError
+from slbench.modeling.uni_sign import language
 from slbench.modeling.uni_sign.config import LanguageModelConfig
 from slbench.modeling.uni_sign.language import (
     build_language_model,
@@ -83,6 +85,24 @@ def test_unknown_tokenizer_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match="cannot be loaded, from a folder or the hub"):
         build_tokenizer(str(tmp_path / "nothing"))
+
+
+def test_without_a_network_the_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library itself would try for a minute."""
+    asked: list[dict[str, object]] = []
+
+    def from_pretrained(name: str, **options: object) -> None:
+        asked.append(options)
+        raise OSError("not here")
+
+    def model_info(*_: object, **__: object) -> None:
+        raise HTTPError("Name or service not known")
+
+    monkeypatch.setattr(language.AutoTokenizer, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(language.HfApi, "model_info", model_info)
+    with pytest.raises(ModelError, match=r"\(Name or service not known\): .*`hf download google/mt5-base --include"):
+        build_tokenizer("google/mt5-base")
+    assert asked == [{"local_files_only": True}]
 
 
 def test_sentencepiece_tokenizer_from_a_folder(tmp_path) -> None:

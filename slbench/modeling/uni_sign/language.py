@@ -1,9 +1,12 @@
 """The language model: mT5 of any size through transformers, with an `lm_head` of its own."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of the client that it uses
 from torch import Tensor, nn
 from transformers import AutoTokenizer, ByT5Tokenizer, MT5Config, MT5ForConditionalGeneration, PreTrainedTokenizerBase
 
@@ -14,6 +17,8 @@ IGNORED = -100
 """Label of a padded position."""
 LOGITS_AT_ONCE = 1 << 23
 """Logits a clip that ranking the glosses may hold at once; 32 MiB."""
+HUB_SECONDS = 20
+"""That the hub may take to answer at all."""
 TOKENS_AT_ONCE = 128
 """Decoder positions of a clip that ranking the glosses may hold at once."""
 
@@ -27,13 +32,30 @@ def build_tokenizer(name: str) -> PreTrainedTokenizerBase:
     if name == "byt5":
         return ByT5Tokenizer()
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
+        return _here(name) or _fetched(name)
+    except (OSError, ValueError, HTTPError) as error:
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise ModelError(
-            f"tokenizer {name!r} cannot be loaded, from a folder or the hub ({str(error).splitlines()[0]}): "
-            f"download it once with `hf download {name}`, or name a folder under [config.language_model] tokenizer"
+            f"tokenizer {name!r} cannot be loaded, from a folder or the hub ({reason}): where there is a network, `hf download {name} --include '*.json' --include 'spiece.model' --local-dir "
+            "FOLDER` fetches it without any weights; then name that folder under [config.language_model] tokenizer in a "
+            "copy of the model's card"
         ) from error
-    return tokenizer
+
+
+def _here(name: str) -> PreTrainedTokenizerBase | None:
+    """From a folder, or what was fetched before; None where neither is there."""
+    if Path(name).is_dir():
+        return AutoTokenizer.from_pretrained(name)
+    try:
+        return AutoTokenizer.from_pretrained(name, local_files_only=True)
+    except (OSError, ValueError):
+        return None
+
+
+def _fetched(name: str) -> PreTrainedTokenizerBase:
+    """From the hub; it is asked once first, since without a network the library tries for a minute."""
+    HfApi().model_info(name, timeout=HUB_SECONDS)
+    return AutoTokenizer.from_pretrained(name)
 
 
 def build_language_model(config: LanguageModelConfig) -> MT5ForConditionalGeneration:
