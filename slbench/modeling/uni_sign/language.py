@@ -36,9 +36,9 @@ def build_tokenizer(name: str) -> PreTrainedTokenizerBase:
     except (OSError, ValueError, HTTPError) as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         raise ModelError(
-            f"tokenizer {name!r} cannot be loaded, from a folder or the hub ({reason}): where there is a network, `hf download {name} --include '*.json' --include 'spiece.model' --local-dir "
-            "FOLDER` fetches it without any weights; then name that folder under [config.language_model] tokenizer in a "
-            "copy of the model's card"
+            f"tokenizer {name!r} cannot be loaded, from a folder or the hub ({reason}): where there is a network, "
+            f"`hf download {name} --include '*.json' --include 'spiece.model' --local-dir FOLDER` fetches it without "
+            "any weights; then name that folder under [config.language_model] tokenizer in a copy of the model's card"
         ) from error
 
 
