@@ -19,13 +19,14 @@ from slbench.cli import main
 from slbench.data import cropping
 from slbench.data.clip import Clip
 from slbench.data.cropping import cut_crops, squares
-from slbench.data.crops import MANIFEST, Crops, crops_folder, find_crops
+from slbench.data.crops import MANIFEST, Cropped, Crops, crops_folder, find_crops
 from slbench.data.hands import candidate_frames, crop_regions, crop_side, hand_boxes
 from slbench.data.pictured import remember_videos, with_pictures, with_videos
 from slbench.data.pictures import Region
 from slbench.data.skeleton import LEFT_HAND, RIGHT_HAND
 from slbench.data.status import status_of
 from slbench.data.store import Split
+from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError, DataError
 
 
@@ -51,30 +52,31 @@ def drawn(clip: Clip, chance: np.random.Generator) -> list[Region]:
     for hand in hands:
         frames = candidate_frames(clip.scores[:, hand])
         found.append(np.sort(chance.permutation(frames)[: int(chance.integers(1, 8))]))
-    boxes = [hand_boxes(clip.keypoints[some][:, hand], SIZE) for some, hand in zip(found, hands, strict=True)]
+    boxes = [
+        hand_boxes(clip.id, some, clip.keypoints[some][:, hand], SIZE) for some, hand in zip(found, hands, strict=True)
+    ]
     side = crop_side(boxes)
-    return [region for some, box in zip(found, boxes, strict=True) for region in crop_regions(some, box, side)]
+    return [region for box in boxes for region in crop_regions(box, side)]
 
 
 def test_crops_are_what_decoding_gives(told: ToldCorpus, videos: Path, split: Split) -> None:
     """Clip 1 is partly beyond the edge of the picture."""
-    crops = pickle.loads(pickle.dumps(cut_crops(told.card, split, videos)))
-    rows, chance = with_videos(split, videos), np.random.default_rng(0)
+    crops = pickle.loads(pickle.dumps(cut_crops(told.card, split, VideoFolder(videos))))
+    rows, chance = with_videos(split, VideoFolder(videos)), np.random.default_rng(0)
     outside = 0
     for index in range(len(split)):
         clip = rows.clip(index)
         for _ in range(5):
             wanted = drawn(clip, chance)
-            found = crops.cut_out(clip.id, wanted, SIZE)
-            assert all(picture is not None for picture in found)
+            found = Cropped(crops, clip.id, None).regions(wanted)
             np.testing.assert_array_equal(found, clip.video.regions(wanted))
             outside += sum(region.left < 0 for region in wanted)
     assert outside > 0
 
 
 def test_a_run_takes_crops_without_videos(told: ToldCorpus, videos: Path, split: Split) -> None:
-    cut_crops(told.card, split, videos)
-    expected = with_videos(split, videos)
+    cut_crops(told.card, split, VideoFolder(videos))
+    expected = with_videos(split, VideoFolder(videos))
     wanted = drawn(split.clip(4), np.random.default_rng(0))
     regions = expected.clip(4).video.regions(wanted)
     remember_videos(told.card, videos)
@@ -93,9 +95,11 @@ def test_a_run_takes_crops_without_videos(told: ToldCorpus, videos: Path, split:
 
 
 def test_what_is_not_covered_is_decoded(told: ToldCorpus, videos: Path, split: Split) -> None:
-    cut_crops(told.card, split, videos)
+    cut_crops(told.card, split, VideoFolder(videos))
     remember_videos(told.card, videos)
-    clip, plain = (rows.clip(4) for rows in (with_pictures(split, told.card, None), with_videos(split, videos)))
+    clip, plain = (
+        rows.clip(4) for rows in (with_pictures(split, told.card, None), with_videos(split, VideoFolder(videos)))
+    )
     wanted = [*drawn(clip, np.random.default_rng(0)), Region(2, 0, 0, SIZE[0]), *drawn(clip, np.random.default_rng(1))]
     for found, expected in zip(clip.video.regions(wanted), plain.video.regions(wanted), strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -122,13 +126,13 @@ def test_only_what_has_changed_is_cut_out_again(
     (videos / "test" / "test-05.mp4").unlink()
     broken = (videos / "test" / "test-11.mp4").read_bytes()
     (videos / "test" / "test-11.mp4").write_bytes(broken[:500])
-    first = cut_crops(told.card, split, videos)
+    first = cut_crops(told.card, split, VideoFolder(videos))
     assert (first.manifest.clips, first.manifest.readable, len(first.manifest.shards)) == (12, 10, 3)
     assert [clip for clip, _ in first.errors()] == ["test-05", "test-11"]
     assert [("test-05" in first), ("test-06" in first)] == [False, True]
     before = stamps(first)
     (videos / "test" / "test-11.mp4").write_bytes(broken)
-    again = cut_crops(told.card, split, videos)
+    again = cut_crops(told.card, split, VideoFolder(videos))
     kept = [name for name, inode in stamps(again).items() if before.get(name) == inode]
     assert len(kept) == 2
     assert [clip for clip, _ in again.errors()] == ["test-05"]
@@ -136,7 +140,7 @@ def test_only_what_has_changed_is_cut_out_again(
 
 
 def test_crops_of_another_state_of_the_corpus_are_not_taken(told: ToldCorpus, videos: Path, split: Split) -> None:
-    cut_crops(told.card, split, videos)
+    cut_crops(told.card, split, VideoFolder(videos))
     assert find_crops(told.card, split.manifest) is not None
     film(told, videos, start=3)
     changed = told.ingest()["test"]
@@ -146,7 +150,7 @@ def test_crops_of_another_state_of_the_corpus_are_not_taken(told: ToldCorpus, vi
 
 
 def test_damaged_crops(told: ToldCorpus, videos: Path, split: Split) -> None:
-    crops = cut_crops(told.card, split, videos)
+    crops = cut_crops(told.card, split, VideoFolder(videos))
     (shard,) = crops.folder.glob("*.arrow")
     data = shard.read_bytes()
     shard.write_bytes(data[: len(data) // 2])
@@ -155,22 +159,23 @@ def test_damaged_crops(told: ToldCorpus, videos: Path, split: Split) -> None:
     shard.write_bytes(data.replace(b"IDAT", b"JUNK"))
     clip = split.clip(0)
     with pytest.raises(ClipError, match=r"clip test-00: its crops are damaged .*--crops"):
-        Crops(crops.folder).cut_out("test-00", squares(clip, SIZE), SIZE)
+        Crops(crops.folder).parts("test-00", squares(clip, SIZE), SIZE)
     (crops.folder / MANIFEST).write_text("{}")
     with pytest.raises(DataError, match=r"crops.json: is damaged"):
         find_crops(told.card, split.manifest)
     assert status_of(told.card).state == "damaged"
-    assert cut_crops(told.card, split, videos).manifest.readable == COUNTS["test"]
+    assert cut_crops(told.card, split, VideoFolder(videos)).manifest.readable == COUNTS["test"]
 
 
 def test_killed_and_gone_on_with_in_several_processes(told: ToldCorpus, videos: Path, split: Split) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from slbench import catalog; "
         "from slbench.data import cropping; "
-        "from slbench.data.store import Split; cropping.SHARD_CLIPS = 2; task = catalog.get_task(sys.argv[1]); "
+        "from slbench.data.store import Split; from slbench.data.videos import VideoFolder; "
+        "cropping.SHARD_CLIPS = 2; task = catalog.get_task(sys.argv[1]); "
         "stop = lambda built: os.kill(os.getpid(), signal.SIGKILL) if built.done >= 6 else None; "
         "card = catalog.get_dataset('made-up', task); "
-        "cropping.cut_crops(card, Split(Path(sys.argv[2])), Path(sys.argv[3]), report=stop)"
+        "cropping.cut_crops(card, Split(Path(sys.argv[2])), VideoFolder(Path(sys.argv[3])), report=stop)"
     )
     command = [sys.executable, "-c", code, str(told.fake.task_path), str(split.folder), str(videos)]
     assert subprocess.run(command, env=os.environ).returncode == -signal.SIGKILL
@@ -178,7 +183,7 @@ def test_killed_and_gone_on_with_in_several_processes(told: ToldCorpus, videos: 
     cropping.SHARD_CLIPS, before = 2, cropping.SHARD_CLIPS
     try:
         reports = []
-        crops = cut_crops(told.card, split, videos, jobs=2, report=reports.append)
+        crops = cut_crops(told.card, split, VideoFolder(videos), jobs=2, report=reports.append)
     finally:
         cropping.SHARD_CLIPS = before
     assert reports[0].reused >= 6

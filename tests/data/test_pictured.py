@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ from told import COUNTS, ToldCorpus
 
 from slbench import catalog
 from slbench.data.mock import MockSplit
-from slbench.data.pictured import VideoPictures, note_videos, remembered_videos, with_pictures, with_videos
+from slbench.data.noting import note_videos
+from slbench.data.pictured import VideoPictures, remembered_videos, with_pictures, with_videos
 from slbench.data.pictures import Picture, Region, cut, visible
 from slbench.data.poses import Poses
 from slbench.data.readers import Recording
 from slbench.data.rendered import RenderedHands
 from slbench.data.store import MANIFEST, folder_of
 from slbench.data.video import frames
+from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError, DataError
 
 START = 7
@@ -66,7 +69,7 @@ def test_frames_count_from_where_the_clip_begins_in_its_recording(told: ToldCorp
     """The pickles begin at frame 7 of the videos."""
     split = told.ingest()["test"]
     assert (split.clip(3).first, split.clip(3).frames) == (START, FRAMES - START)
-    clip = with_videos(split, videos).clip(3)
+    clip = with_videos(split, VideoFolder(videos)).clip(3)
     whole = decoded(videos / "test" / "test-03.mp4")
     assert clip.video.size() == SIZE
     for found, region in zip(clip.video.regions(WHOLE), WHOLE, strict=True):
@@ -87,13 +90,13 @@ def test_a_part_of_poses_that_begin_later(recording: Recording, first: int) -> N
 def test_a_video_of_the_clips_own_begins_with_it(told: ToldCorpus, videos: Path) -> None:
     """Where the recording that the poses are of is not there, but a video that is called as the clip."""
     split = told.ingest()["test"]
-    rows = with_videos(split, videos)
-    rows.videos[3] = (rows.videos[3][0], False)
+    rows = with_videos(split, VideoFolder(videos))
+    rows.videos[3] = replace(rows.videos[3], first=0)
     assert rows.clip(3).video.first == 0
 
 
 def test_it_goes_to_loader_workers(told: ToldCorpus, videos: Path) -> None:
-    rows = with_videos(told.ingest()["test"], videos)
+    rows = with_videos(told.ingest()["test"], VideoFolder(videos))
     again = pickle.loads(pickle.dumps(rows))
     np.testing.assert_array_equal(again.clip(2).video.regions(WHOLE), rows.clip(2).video.regions(WHOLE))
     assert [row.id for row in again] == [row.id for row in told.ingest()["test"]]
@@ -104,7 +107,7 @@ def test_a_video_that_is_missing_and_one_that_is_too_short(told: ToldCorpus, vid
     shutil.copy(videos / "train" / "train-00.mp4", videos / "test" / "test-02.mp4")
     (videos / "test" / "test-04.mp4").write_bytes(b"")
     told_split = told.ingest()["test"]
-    rows = with_videos(told_split, videos)
+    rows = with_videos(told_split, VideoFolder(videos))
     with pytest.raises(ClipError, match=r"clip test-00: there is no video test-00\.\* in .*videos; put it there"):
         rows.clip(0)
     assert [rows.shows(index) for index in range(3)] == [False, True, True]
@@ -138,19 +141,19 @@ def test_a_corpus_of_poses_only(corpus: FakeCorpus, told: ToldCorpus) -> None:
 
 def test_the_folder_is_remembered(told: ToldCorpus, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     splits = told.ingest()
-    assert note_videos(told.card, list(splits.values()), None, told.root) is None
+    assert note_videos(told.card, list(splits.values()), None, told.root).videos is None
     assert remembered_videos(told.card) is None
     monkeypatch.chdir(videos.parent)
     (videos / "dev" / "dev-00.mp4").unlink()
     found = note_videos(told.card, list(splits.values()), Path("videos"), told.root)
     total = sum(COUNTS.values())
-    assert (found.found, found.clips) == (total - 1, total)
+    assert (found.found, found.clips) == ({**COUNTS, "dev": COUNTS["dev"] - 1}, total)
     assert remembered_videos(told.card) == videos
     assert with_pictures(splits["test"], told.card, None).clip(0).video.size() == SIZE
     shutil.move(videos, told.root / "videos")
     with pytest.raises(DataError, match=r"videos: there is no such folder"):
         with_pictures(splits["test"], told.card, None)
-    assert note_videos(told.card, list(splits.values()), None, told.root).found == total - 1
+    assert note_videos(told.card, list(splits.values()), None, told.root).found == found.found
     assert remembered_videos(told.card) == told.root
     (folder_of(told.card) / "videos.json").write_text("{}")
     with pytest.raises(DataError, match=r"videos.json: is damaged"):

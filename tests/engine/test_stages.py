@@ -20,7 +20,7 @@ from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
 from slbench.metrics.base import Answer
 from slbench.metrics.protocols import get_protocol
-from slbench.modeling.uni_sign.network import RGB_NAMES
+from slbench.modeling.uni_sign.fusion import RGB_NAMES
 
 UNUSED = "fusion_pose_rgb_linear."
 """In the released checkpoints, and used by nothing."""
