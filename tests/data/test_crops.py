@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 from fakes import FakeCorpus
 from filmed import FRAMES, SIZE, film
+from PIL import Image
 from told import COUNTS, ToldCorpus
 
 from slbench.cli import main
@@ -21,13 +23,22 @@ from slbench.data.clip import Clip
 from slbench.data.cropping import cut_crops, squares
 from slbench.data.crops import MANIFEST, Cropped, Crops, crops_folder, find_crops
 from slbench.data.hands import candidate_frames, crop_regions, crop_side, hand_boxes
-from slbench.data.pictured import remember_videos, with_pictures, with_videos
+from slbench.data.pictured import (
+    VideoPictures,
+    outdated_crops,
+    pictures_digest,
+    remember_videos,
+    with_pictures,
+    with_videos,
+)
 from slbench.data.pictures import Region
 from slbench.data.skeleton import LEFT_HAND, RIGHT_HAND
 from slbench.data.status import status_of
 from slbench.data.store import Split
+from slbench.data.video import frames
 from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError, DataError
+from slbench.files import file_digest
 
 
 @pytest.fixture
@@ -192,6 +203,88 @@ def test_killed_and_gone_on_with_in_several_processes(told: ToldCorpus, videos: 
     assert not crops.folder.with_name(".test.work").exists()
 
 
+def kinds(rows, number: int = 4) -> type:
+    return type(rows.clip(number).video)
+
+
+def test_crops_of_other_videos_are_not_taken(told: ToldCorpus, videos: Path, split: Split, tmp_path: Path) -> None:
+    """Whether the other ones are named, are remembered, or lie where the first ones were; the rest stays."""
+    cut_crops(told.card, split, VideoFolder(videos))
+    other = tmp_path / "other"
+    shutil.copytree(videos, other)
+    shutil.copy(videos / "test" / "test-05.mp4", other / "test" / "test-04.mp4")
+    remember_videos(told.card, videos)
+    expected = with_videos(split, VideoFolder(other)).clip(4)
+    wanted = drawn(expected, np.random.default_rng(0))
+    assert kinds(with_pictures(split, told.card, videos)) is kinds(with_pictures(split, told.card, None)) is Cropped
+    named = with_pictures(split, told.card, other)
+    assert (kinds(named, 3), kinds(named)) == (Cropped, VideoPictures)
+    np.testing.assert_array_equal(named.clip(4).video.regions(wanted), expected.video.regions(wanted))
+    assert outdated_crops(told.card, split, VideoFolder(other)) == 1
+    shutil.rmtree(videos)
+    shutil.copytree(other, videos)
+    assert kinds(with_pictures(split, told.card, None)) is VideoPictures
+    assert status_of(told.card).outdated == (("test", 1),)
+    cut_crops(told.card, split, VideoFolder(videos))
+    assert kinds(with_pictures(split, told.card, None)) is Cropped
+    assert status_of(told.card).outdated == ()
+
+
+def test_videos_and_their_crops_have_the_same_digest(told: ToldCorpus, videos: Path, split: Split) -> None:
+    """Also where one is missing and one is damaged; other pictures and other first frames have another one."""
+    (videos / "test" / "test-05.mp4").unlink()
+    whole = (videos / "test" / "test-06.mp4").read_bytes()
+    (videos / "test" / "test-06.mp4").write_bytes(whole[:400])
+    cut_crops(told.card, split, VideoFolder(videos))
+    remember_videos(told.card, videos)
+    digests = [pictures_digest(with_videos(split, VideoFolder(videos)))]
+    digests.append(pictures_digest(with_pictures(split, told.card, None)))
+    videos.rename(videos.with_name("gone"))
+    digests.append(pictures_digest(with_pictures(split, told.card, None)))
+    assert len(set(digests)) == 1
+    videos.with_name("gone").rename(videos)
+    (videos / "test" / "test-06.mp4").write_bytes(whole)
+    digests.append(pictures_digest(with_pictures(split, told.card, None)))
+    film(told, videos, start=2)
+    later = told.ingest()["test"]
+    digests.append(pictures_digest(with_videos(later, VideoFolder(videos))))
+    assert len(set(digests)) == 3
+    assert pictures_digest(split) == ""
+
+
+def test_other_images_in_a_folder_are_cut_out_anew(
+    told: ToldCorpus, videos: Path, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image of a folder is another: of its shard alone the crops are made again."""
+    monkeypatch.setattr(cropping, "SHARD_CLIPS", 4)
+    folder = videos / "test" / "test-04"
+    images(videos / "test" / "test-04.mp4", folder)
+    before = stamps(cut_crops(told.card, split, VideoFolder(videos)))
+    Image.new("RGB", SIZE, (255, 0, 0)).save(folder / "3.png")
+    crops = cut_crops(told.card, split, VideoFolder(videos))
+    assert len(stamps(crops).items() & before.items()) == 2
+    region = next(region for region in squares(split.clip(4), SIZE) if region.frame == 3)
+    assert crops.parts("test-04", [region], SIZE)[0].reshape(-1, 3).mean(axis=0).tolist() == [255, 0, 0]
+
+
+def images(video: Path, folder: Path) -> None:
+    """In place of a video."""
+    folder.mkdir()
+    for number, picture in enumerate(frames(video)):
+        Image.fromarray(picture[:, :, ::-1]).save(folder / f"{number}.png")
+    video.unlink()
+
+
+@pytest.mark.parametrize("module", ["cropping", "hands", "picking", "pictures", "video"])
+def test_mended_code_cuts_out_anew(
+    told: ToldCorpus, videos: Path, split: Split, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    before = stamps(cut_crops(told.card, split, VideoFolder(videos)))
+    assert stamps(cut_crops(told.card, split, VideoFolder(videos))) == before
+    monkeypatch.setattr(cropping, "file_digest", lambda path: "mended" if path.stem == module else file_digest(path))
+    assert not stamps(cut_crops(told.card, split, VideoFolder(videos))).keys() & before.keys()
+
+
 @pytest.fixture
 def slbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Call the command line: its exit code and what it printed, on one line."""
@@ -221,3 +314,13 @@ def test_at_the_command_line(told: ToldCorpus, videos: Path, slbench) -> None:
     assert (crops_folder(told.card, "dev") / MANIFEST).is_file()
     code, printed = slbench("data", "status", card)
     assert f"crops of train, dev, test; videos in {videos}" in printed
+    shutil.copy(videos / "test" / "test-05.mp4", videos / "test" / "test-04.mp4")
+    shutil.rmtree(videos / "dev")
+    code, printed = slbench(*prepare)
+    assert code == 0
+    assert "crops of 1 clips of made-up test are out of date" in printed
+    assert "of the 4 clips of dev not one has a video" in printed
+    assert "out of date for 1 clips of test" in slbench("data", "status", card)[1]
+    code, printed = slbench(*prepare, "--crops")
+    assert code == 0
+    assert "out of date" not in printed + slbench("data", "status", card)[1]

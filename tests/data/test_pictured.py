@@ -13,6 +13,7 @@ from filmed import FRAMES, SIZE, film
 from told import COUNTS, ToldCorpus
 
 from slbench import catalog
+from slbench.data import mock
 from slbench.data.mock import MockSplit
 from slbench.data.noting import note_videos
 from slbench.data.pictured import VideoPictures, remembered_videos, with_pictures, with_videos
@@ -24,6 +25,7 @@ from slbench.data.store import MANIFEST, folder_of
 from slbench.data.video import frames
 from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError, DataError
+from slbench.files import file_digest
 
 START = 7
 WHOLE = [Region(frame, 0, 0, SIZE[0]) for frame in (0, 5, 22)]
@@ -182,6 +184,11 @@ def test_mock_clips_may_have_pictures(corpus: FakeCorpus) -> None:
     plain, drawn = MockSplit(card, 0), MockSplit(card, 0, pictures=True)
     assert plain.clip(0).video is None
     assert plain.manifest.data_digest != drawn.manifest.data_digest
+    with pytest.MonkeyPatch.context() as patch:  # other code that draws
+        patch.setattr(mock, "file_digest", lambda path: "other" if path.stem == "rendered" else file_digest(path))
+        again = (MockSplit(card, 0).manifest.data_digest, MockSplit(card, 0, pictures=True).manifest.data_digest)
+    assert again[0] == plain.manifest.data_digest
+    assert again[1] != drawn.manifest.data_digest
     clip = pickle.loads(pickle.dumps(drawn)).clip(0)
     np.testing.assert_array_equal(clip.keypoints, plain.clip(0).keypoints)
     (picture,) = clip.video.regions([Region(0, 0, 0, 256)])
