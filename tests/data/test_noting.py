@@ -1,4 +1,4 @@
-"""Which folder of videos `data prepare` takes and remembers, and what it says of videos that are not as they should be."""
+"""Which folder of videos `data prepare` takes and remembers, and what it says of videos that are odd."""
 
 import os
 import shutil
