@@ -68,6 +68,9 @@ class TaskStamp(Frozen):
     """sha256 over id, text and gloss of every clip of the split; empty in older records."""
     manifest_digest: str = ""
     """sha256 of the manifest of the prepared split; empty in older records."""
+    pictures_digest: str = ""
+    """sha256 over id and state of the pictures of every clip of the split (name, size and first frame of its video);
+    empty for models that look at poses alone, for made-up pictures, and in older records."""
     pose_source: str
     """Which estimator made the keypoints."""
     composed: bool = False

@@ -25,7 +25,7 @@ from slbench.data.clip import Clip
 from slbench.data.rendered import RenderedHands, write_video
 from slbench.engine.models import build_model, looking_at, setting_of
 from slbench.files import file_digest
-from slbench.modeling.uni_sign.network import RGB_NAMES
+from slbench.modeling.uni_sign.fusion import RGB_NAMES
 from slbench.records import RunRecord, parse_record
 
 CLIPS = {"train": 3, "dev": 2, "test": 5}

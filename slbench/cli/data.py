@@ -118,25 +118,30 @@ def _pictures(
     from slbench.cli.console import errors, show
     from slbench.cli.progress import preparing_progress
     from slbench.data.cropping import cut_crops
-    from slbench.data.pictured import note_videos
+    from slbench.data.noting import note_videos, outdated_notes
     from slbench.errors import OptionError
     from slbench.report.corpora import crops_table, reasons
 
-    found = note_videos(card, splits, videos, source)
-    if found is not None:
-        errors().print(f"videos of {found.found:,} of {found.clips:,} clips are in {found.folder}", soft_wrap=True)
+    noted = note_videos(card, splits, videos, source)
+    if noted.videos is not None:
+        found = sum(noted.found.values())
+        errors().print(f"videos of {found:,} of {noted.clips:,} clips are in {noted.videos.place}", soft_wrap=True)
+    for line in (*noted.notes, *(() if crops else outdated_notes(card, splits, noted.videos))):
+        errors().print(line, style="yellow", soft_wrap=True)
     if not crops:
         return
-    if found is None:
+    if noted.videos is None:
         raise OptionError(
             f"--crops: there are no videos of {card.name} below {source}; name their folder with --videos"
         )
+    filmed = [split for split in splits if noted.found[split.manifest.split]]
     with preparing_progress() as report:
-        done = [
-            cut_crops(card, one, found.folder, jobs, partial(report, f"{one.manifest.split} crops")) for one in splits
-        ]
-    show(crops_table({one.manifest.split: made.manifest for one, made in zip(splits, done, strict=True)}))
-    for line in reasons([error for made in done for error in made.errors()]):
+        done = {
+            (name := one.manifest.split): cut_crops(card, one, noted.videos, jobs, partial(report, f"{name} crops"))
+            for one in filmed
+        }
+    show(crops_table({name: made.manifest for name, made in done.items()}))
+    for line in reasons([error for made in done.values() for error in made.errors()]):
         errors().print(line, style="yellow", soft_wrap=True)
 
 

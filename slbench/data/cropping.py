@@ -17,11 +17,12 @@ from slbench.data.building import Built, build
 from slbench.data.clip import Clip
 from slbench.data.crops import MANIFEST, SCHEMA, Crops, CropsManifest, crops_folder
 from slbench.data.hands import candidate_frames, crop_regions, crop_side, hand_boxes
-from slbench.data.pictured import PicturedSplit, with_videos
-from slbench.data.pictures import Picture, Pictures, Region, visible
+from slbench.data.pictured import Found, PicturedSplit, VideoPictures, no_video, pictures_of, with_videos
+from slbench.data.pictures import Picture, Region, visible
 from slbench.data.skeleton import LEFT_HAND, RIGHT_HAND
 from slbench.data.splits import put_in_place, recover, work_folder, writing
 from slbench.data.store import Split, open_shards
+from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError
 from slbench.files import atomic_path, file_digest, text_digest, write_text
 from slbench.version import __version__
@@ -30,21 +31,30 @@ SHARD_CLIPS = 16
 """As many are cut out again at most after a kill."""
 COMPRESSION = 1
 """Of PNG, 0 to 9; more makes writing many times slower and files a few per cent smaller."""
-
-
-AT_ONCE = 256
-"""Squares of a clip that are in memory at once."""
-Shown = tuple[Region, tuple[int, int, int, int]]
-"""A square, and the left, top, right and bottom of what it shows of the picture."""
+DECIDE = ("cropping", "crops", "hands", "picking", "pictured", "pictures", "skeleton", "video")
+"""Modules here that decide what is cut out; where one has changed, all is cut out again."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One clip whose crops are wanted: its number, its id, and what changes whenever its video does."""
+    """One clip whose crops are wanted.
+
+    Attributes:
+        index: in the split.
+        id: of the clip.
+        sha256: of the clip; empty where it could not be read.
+        found: its video; None: there is none.
+    """
 
     index: int
     id: str
-    state: str
+    sha256: str
+    found: Found | None
+
+    @property
+    def state(self) -> str:
+        """Of the clip and of its video; empty where one of them is not there."""
+        return f"{self.sha256} {self.found.state}" if self.found is not None and self.sha256 else ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class CropShard:
 def cut_crops(
     card: DatasetCard,
     split: Split,
-    videos: Path,
+    videos: VideoFolder,
     jobs: int = 1,
     report: Callable[[Built], None] = lambda _built: None,
 ) -> Crops:
@@ -75,13 +85,13 @@ def cut_crops(
         OutputError: the store cannot be written, or another process writes it.
     """
     _opened.cache_clear()
-    pictured = _opened(split.folder, videos)
+    pictured = with_videos(split, videos)
     place = crops_folder(card, split.manifest.split)
     with writing(card, wait=False):
         place.parent.mkdir(exist_ok=True)
         recover(place.parent)
         work = work_folder(place.parent, place.name)
-        shards = _shards(split, pictured, videos, work)
+        shards = _shards(split, pictured, videos.place, work)
         made_from = text_digest("".join(f"{shard.path.name}\n" for shard in shards))
         build(shards, place, jobs, report, write_crops, is_whole)
         write_text(work / MANIFEST, _manifest(split, shards, made_from).model_dump_json(indent=1) + "\n")
@@ -90,26 +100,14 @@ def cut_crops(
 
 
 def _shards(split: Split, pictured: PicturedSplit, videos: Path, work: Path) -> list[CropShard]:
-    wanted = [Wanted(index, row.id, _state(pictured, index, row.sha256)) for index, row in enumerate(split)]
+    wanted = [Wanted(index, row.id, row.sha256, pictured.videos[index]) for index, row in enumerate(split)]
     groups = [tuple(wanted[start : start + SHARD_CLIPS]) for start in range(0, len(wanted), SHARD_CLIPS)]
-    code = file_digest(Path(__file__))
+    code = [file_digest(Path(__file__).with_name(f"{name}.py")) for name in DECIDE]
     names = [text_digest(json.dumps([code, [(one.id, one.state) for one in group]]))[:16] for group in groups]
     return [
         CropShard(work / f"{number:05}-{name}.arrow", group, split.folder, videos)
         for number, (name, group) in enumerate(zip(names, groups, strict=True))
     ]
-
-
-def _state(pictured: PicturedSplit, index: int, sha256: str) -> str:
-    """Of a clip and of its video; empty where one of them is not there."""
-    found = pictured.videos[index]
-    if found is None or not sha256 or pictured.folder is None:
-        return ""
-    try:
-        there = (pictured.folder / found[0]).stat()
-    except OSError:
-        return ""
-    return f"{sha256} {found} {there.st_size} {there.st_mtime_ns}"
 
 
 def is_whole(shard: CropShard) -> bool:
@@ -126,7 +124,7 @@ def is_whole(shard: CropShard) -> bool:
 
 def write_crops(shard: CropShard) -> tuple[str, ...]:
     """Read the clips' videos and write what is cut out of them; gives the errors."""
-    split, errors = _opened(shard.split, shard.videos), []
+    split, errors = _opened(shard.split), []
     with (
         atomic_path(shard.path) as temporary,
         pa.OSFile(str(temporary), "wb") as file,
@@ -134,34 +132,45 @@ def write_crops(shard: CropShard) -> tuple[str, ...]:
     ):
         for wanted in shard.entries:
             try:
-                row = crops_of(split.clip(wanted.index))
+                row = _row(split, wanted, shard.videos)
             except ClipError as error:
                 errors.append(str(error))
                 row = {"error": str(error), "width": 0, "height": 0, "frame": [], "left": [], "top": [], "png": []}
-            values = row | {"id": wanted.id}
+            values = row | {"id": wanted.id, "state": "" if wanted.found is None else wanted.found.state}
             columns = [pa.array([values[field.name]], field.type) for field in SCHEMA]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
     return tuple(errors)
 
 
 @lru_cache(1)
-def _opened(split: Path, videos: Path) -> PicturedSplit:
-    """Listed once; processes that are copies of this one begin with it."""
-    return with_videos(Split(split), videos)
+def _opened(split: Path) -> Split:
+    return Split(split)
 
 
-def crops_of(clip: Clip) -> dict[str, Any]:
-    """One row of `SCHEMA` without its id; raises ClipError where the video cannot be read."""
-    if clip.video is None:
-        raise ClipError(f"clip {clip.id}: it has no pictures")
-    size = clip.video.size()
-    shown = [(region, box) for region in squares(clip, size) if (box := visible(region, size)) is not None]
+def _row(split: Split, wanted: Wanted, videos: Path) -> dict[str, Any]:
+    clip = split.clip(wanted.index)
+    if wanted.found is None:
+        raise no_video(split[wanted.index], videos)
+    return crops_of(clip, pictures_of(clip, videos, wanted.found))
+
+
+def crops_of(clip: Clip, video: VideoPictures) -> dict[str, Any]:
+    """One row of `SCHEMA` without id and state. One frame, and all that was cut out, are in memory at once.
+
+    Raises:
+        ClipError: the video cannot be read, or a hand is larger than any.
+    """
+    size = video.size()
+    wanted = [region for region in squares(clip, size) if visible(region, size) is not None]
+    # A square may lie outside a frame that is smaller than the first: nothing is kept of it, as of any outside.
+    cut = {place: _png(shown) for place, shown in video.parts(wanted) if shown.size}
+    kept = [(wanted[place], cut[place]) for place in sorted(cut)]
     return {
         "error": None, "width": size[0], "height": size[1],
-        "frame": [region.frame for region, _ in shown],
-        "left": [box[0] for _, box in shown],
-        "top": [box[1] for _, box in shown],
-        "png": [png for start in range(0, len(shown), AT_ONCE) for png in _pngs(clip.video, shown[start:][:AT_ONCE])],
+        "frame": [region.frame for region, _ in kept],
+        "left": [max(region.left, 0) for region, _ in kept],
+        "top": [max(region.top, 0) for region, _ in kept],
+        "png": [png for _, png in kept],
     }  # fmt: skip
 
 
@@ -171,26 +180,24 @@ def squares(clip: Clip, size: tuple[int, int]) -> list[Region]:
     Args:
         clip: the whole one.
         size: width and height of its video.
+
+    Raises:
+        ClipError: a hand is larger than any.
     """
     hands = (LEFT_HAND, RIGHT_HAND)
     frames = [candidate_frames(clip.scores[:, hand]) for hand in hands]
-    boxes = [hand_boxes(clip.keypoints[seen][:, hand], size) for seen, hand in zip(frames, hands, strict=True)]
+    boxes = [
+        hand_boxes(clip.id, seen, clip.keypoints[seen][:, hand], size) for seen, hand in zip(frames, hands, strict=True)
+    ]
     side = crop_side(boxes)
     if not side:
         return []
-    return [region for seen, box in zip(frames, boxes, strict=True) for region in crop_regions(seen, box, side)]
+    return [region for box in boxes for region in crop_regions(box, side)]
 
 
-def _pngs(video: Pictures, shown: Sequence[Shown]) -> list[bytes]:
-    pictures = video.regions([region for region, _ in shown])
-    return [_png(picture, *one) for picture, one in zip(pictures, shown, strict=True)]
-
-
-def _png(picture: Picture, region: Region, shown: tuple[int, int, int, int]) -> bytes:
-    left, top, right, bottom = shown
-    part = picture[top - region.top : bottom - region.top, left - region.left : right - region.left]
+def _png(shown: Picture) -> bytes:
     target = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(part)).save(target, "PNG", compress_level=COMPRESSION)
+    Image.fromarray(np.ascontiguousarray(shown)).save(target, "PNG", compress_level=COMPRESSION)
     return target.getvalue()
 
 

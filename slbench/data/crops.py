@@ -16,7 +16,7 @@ import pyarrow as pa
 from PIL import Image
 
 from slbench.cards import DatasetCard, Frozen
-from slbench.data.pictures import Picture, Pictures, Region, cut, visible
+from slbench.data.pictures import Picture, Pictures, Region, Squares, part, visible
 from slbench.data.store import Manifest, folder_of, open_shards
 from slbench.errors import ClipError, DataError
 
@@ -25,22 +25,22 @@ FOLDER = "crops"
 MANIFEST = "crops.json"
 SCHEMA = pa.schema(
     [
-        *((name, pa.string()) for name in ("id", "error")),
+        *((name, pa.string()) for name in ("id", "error", "state")),
         ("width", pa.int32()),
         ("height", pa.int32()),
         *((name, pa.list_(pa.int32())) for name in ("frame", "left", "top")),
         ("png", pa.list_(pa.binary())),
     ]
 )
-"""A row a clip, in the order of the split: size of its video; of each square the frame, counted in the clip, and the
-corner and pixels of the part that lies in the picture."""
+"""A row a clip, in the order of the split: state (`slbench.data.pictured.Found`) and size of its video; of each square
+the frame, counted in the clip, and the corner and pixels of the part that lies in the picture."""
 AGAIN = "cut them out again: `slbench data prepare` with --videos and --crops"
 
 
 class CropsManifest(Frozen):
     """What the crops of a split were made from, and how much there is of them."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     slbench: str
     made_from: str
     """sha256 over all that decided them."""
@@ -73,19 +73,19 @@ class Cropped:
         """Width and height of the video, in pixels."""
         return self.crops.number("width", self.clip), self.crops.number("height", self.clip)
 
-    def regions(self, wanted: Sequence[Region]) -> list[Picture]:
+    def regions(self, wanted: Sequence[Region]) -> Squares:
         """As `Pictures.regions`."""
-        found = self.crops.cut_out(self.clip, wanted, self.size())
-        rest = [place for place, picture in enumerate(found) if picture is None]
+        found = self.crops.parts(self.clip, wanted, self.size())
+        rest = [place for place, shown in enumerate(found) if shown is None]
         if rest and self.video is None:
             frame = wanted[rest[0]].frame
             raise ClipError(
                 f"clip {self.clip}: a region of frame {frame} is not among its crops; "
                 "name the folder of the videos with --videos, from which any region can be read"
             )
-        decoded = [] if self.video is None else self.video.regions([wanted[place] for place in rest])
+        decoded = [] if self.video is None else self.video.regions([wanted[place] for place in rest]).parts
         late = dict(zip(rest, decoded, strict=True))
-        return [late[place] if picture is None else picture for place, picture in enumerate(found)]
+        return Squares(wanted, [late[place] if shown is None else shown for place, shown in enumerate(found)])
 
 
 class Crops:
@@ -132,27 +132,36 @@ class Crops:
         """Whether the video of the clip of this id could be read when crops were cut out."""
         return clip in self._rows
 
+    @cached_property
+    def states(self) -> dict[str, str]:
+        """Id -> state of the video that it was cut from, read or not; empty where there was none."""
+        columns = (self._table.column(name).to_pylist() for name in ("id", "state"))
+        return dict(zip(*columns, strict=True))
+
     def number(self, column: str, clip: str) -> int:
         """A single number of a clip."""
         return int(self._table.column(column)[self._rows[clip]].as_py())
 
-    def cut_out(self, clip: str, wanted: Sequence[Region], size: tuple[int, int]) -> list[Picture | None]:
-        """Regions of a clip out of its squares; None for one that no square covers. Each square is read once."""
+    def parts(self, clip: str, wanted: Sequence[Region], size: tuple[int, int]) -> list[Picture | None]:
+        """What regions of a clip show, out of its squares; None where no square covers it. Each square is read once."""
         row = self._rows[clip]
         frames, lefts, tops = (self._table.column(name)[row].as_py() for name in ("frame", "left", "top"))
         held = self._table.column("png")[row].values
         read: dict[int, Picture] = {}
         found: list[Picture | None] = []
         for region in wanted:
-            picture = None if visible(region, size) else np.zeros((region.side, region.side, 3), np.uint8)
+            shown = None if visible(region, size) else _NOTHING
             for square in (place for place, frame in enumerate(frames) if frame == region.frame):
-                if picture is not None:
+                if shown is not None:
                     break
                 if square not in read:
                     read[square] = _read(held[square], clip)
-                picture = _within(read[square], lefts[square], tops[square], region, size)
-            found.append(picture)
+                shown = _within(read[square], lefts[square], tops[square], region, size)
+            found.append(shown)
         return found
+
+
+_NOTHING: Picture = np.zeros((0, 0, 3), np.uint8)
 
 
 def _read(png: Any, clip: str) -> Picture:
@@ -163,7 +172,7 @@ def _read(png: Any, clip: str) -> Picture:
 
 
 def _within(square: Picture, left: int, top: int, region: Region, size: tuple[int, int]) -> Picture | None:
-    """The region, if all that it shows is in the square."""
+    """What the region shows, if all of it is in the square."""
     shown = visible(region, size)
     if shown is None or not (
         left <= shown[0]
@@ -172,7 +181,7 @@ def _within(square: Picture, left: int, top: int, region: Region, size: tuple[in
         and shown[3] <= top + square.shape[0]
     ):
         return None
-    return cut(square, Region(region.frame, region.left - left, region.top - top, region.side))
+    return part(square, Region(region.frame, region.left - left, region.top - top, region.side))
 
 
 def crops_folder(card: DatasetCard, split: str) -> Path:

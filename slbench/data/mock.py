@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from slbench.cards import TaskCard
+from slbench.data import rendered
 from slbench.data.clip import POINTS, Array, Clip
 from slbench.data.rendered import RenderedHands
 from slbench.data.skeleton import FACE, LEFT_HAND, LEFT_SHOULDER, LEFT_WRIST, RIGHT_HAND, RIGHT_SHOULDER, RIGHT_WRIST
@@ -60,9 +61,10 @@ class MockSplit(Sequence[ClipRow]):
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What a record says of the data; the digest is of this file, which makes it, and of what it was asked for."""
+        """What a record says of the data; the digest is of the code that makes it, and of what it was asked for."""
         made_by = [file_digest(Path(__file__)), self.task.digest(), self.seed, self.clips]
-        digest = text_digest(json.dumps(["mock", *made_by, *(["pictures"] if self.pictures else [])]))
+        drawn_by = ["pictures", file_digest(Path(rendered.__file__))] if self.pictures else []
+        digest = text_digest(json.dumps(["mock", *made_by, *drawn_by]))
         return Manifest(
             dataset="mock",
             split=self.split,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slbench.data.pictures import Picture
-from slbench.data.video import no_frames, opened, packets, read_image, sorted_images, upright
+from slbench.data.video import no_frames, opened, packets, read_header, read_image, sorted_images, upright
 from slbench.errors import ClipError
 
 if TYPE_CHECKING:
@@ -139,11 +139,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(KNOWN)
 def _size(path: Path, _stamp: tuple[int, int]) -> tuple[int, int]:
-    with opened(path) as (container, stream):
-        first = next(container.decode(stream), None)
-        if first is None:
-            raise no_frames(path)
-        return (first.height, first.width) if first.rotation % 180 == 90 else (first.width, first.height)
+    header = read_header(path)
+    return int(header.width), int(header.height)
 
 
 @lru_cache(KNOWN)

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +10,32 @@ from typing import Any
 
 from slbench.cards import DatasetCard
 from slbench.data.clip import Clip
-from slbench.data.crops import Cropped, Crops, find_crops
+from slbench.data.crops import MANIFEST, Cropped, Crops, crops_folder, find_crops
 from slbench.data.picking import picked, picture_size
-from slbench.data.pictures import Picture, Region, cut
-from slbench.data.store import ClipRow, Manifest, SplitClips, folder_of
+from slbench.data.pictures import Picture, Region, Squares, part
+from slbench.data.store import ClipRow, Manifest, ReadableClips, SplitClips, folder_of
 from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError, DataError
-from slbench.files import write_text
+from slbench.files import ids_digest, write_text
 
 REMEMBERED = "videos.json"
 """In a corpus's store: the folder of its videos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the pictures of a clip are.
+
+    Attributes:
+        video: a file or a folder of images, below the folder of all videos.
+        first: its frame that is frame 0 of the clip.
+        state: what is another where the pictures are others, the same on every machine: `video`, its size in bytes (of
+            a folder of images a digest of their names and sizes) and `first`.
+    """
+
+    video: str
+    first: int
+    state: str
 
 
 @dataclass(frozen=True)
@@ -45,28 +61,39 @@ class VideoPictures:
         except ClipError as error:
             raise ClipError(f"clip {self.clip}: {error}") from error
 
-    def regions(self, wanted: Sequence[Region]) -> list[Picture]:
+    def regions(self, wanted: Sequence[Region]) -> Squares:
         """As `Pictures.regions`, in one pass through the video."""
+        found = {place: shown.copy() for place, shown in self.parts(wanted)}
+        return Squares(wanted, [found[place] for place in range(len(wanted))])
+
+    def parts(self, wanted: Sequence[Region]) -> Iterator[tuple[int, Picture]]:
+        """What regions show, each with its place among them, as the video is read; raises ClipError where it cannot be.
+
+        Each is a view of a whole frame, which stays in memory with it.
+        """
         places: dict[int, list[int]] = defaultdict(list)
         for place, region in enumerate(wanted):
             places[self.first + region.frame].append(place)
-        found: dict[int, Picture] = {}
         try:
             for number, picture in picked(self.path, sorted(places), self.first + self.frames if wanted else 0):
-                found.update((place, cut(picture, wanted[place])) for place in places[number])
+                yield from ((place, part(picture, wanted[place])) for place in places[number])
         except ClipError as error:
             raise ClipError(f"clip {self.clip}: {error}") from error
-        return [found[place] for place in range(len(wanted))]
 
 
 class PicturedSplit(Sequence[ClipRow]):
     """A split whose clips have pictures. Goes to loader workers without the list of the folder.
 
+    Crops of a clip are taken where they were cut from the very video that is there, or where none is there.
+
     Attributes:
         split: the clips without pictures.
         folder: of their videos; None where only crops are known.
-        videos: of each clip, its video below the folder and whether that is its recording; None: it is not there.
-        crops: cut out before, and taken first.
+        videos: of each clip; None: there is no video of it.
+        crops: cut out before.
+
+    Raises:
+        DataError: several videos may be meant for a clip.
     """
 
     def __init__(self, split: SplitClips, videos: VideoFolder | None, crops: Crops | None = None) -> None:
@@ -97,97 +124,111 @@ class PicturedSplit(Sequence[ClipRow]):
         """Whether at least one clip has."""
         return self.crops is not None or any(video is not None for video in self.videos)
 
+    def state(self, index: int) -> str:
+        """Of a clip's video, or of that which its crops were cut from (see `Found`); empty where there is neither."""
+        found = self.videos[index]
+        if found is not None:
+            return found.state
+        return "" if self.crops is None else self.crops.states.get(self.split[index].id, "")
+
     def clip(self, index: int) -> Clip:
         """Read one clip; raises ClipError where it cannot be used, or has no pictures."""
-        clip = self.split.clip(index)
-        video = self._video(index, clip)
-        if self.crops is not None and clip.id in self.crops:
+        clip, found = self.split.clip(index), self.videos[index]
+        video = None if found is None or self.folder is None else pictures_of(clip, self.folder, found)
+        if self.crops is not None and clip.id in self.crops and self.crops.states[clip.id] == self.state(index):
             return replace(clip, video=Cropped(self.crops, clip.id, video))
         if video is None:
-            name, where = self.split[index].source or clip.id, self.folder or "any folder that is known"
-            raise ClipError(
-                f"clip {clip.id}: there is no video {name}.* in {where}; put it there, or name the folder that holds "
-                "it with --videos"
-            )
+            raise no_video(self.split[index], self.folder)
         return replace(clip, video=video)
 
-    def _video(self, index: int, clip: Clip) -> VideoPictures | None:
-        found = self.videos[index]
-        if found is None or self.folder is None:
-            return None
-        return VideoPictures(clip.id, self.folder / found[0], clip.first if found[1] else 0, clip.frames)
+
+def pictures_of(clip: Clip, folder: Path, found: Found) -> VideoPictures:
+    """A clip's pictures in its video."""
+    return VideoPictures(clip.id, folder / found.video, found.first, clip.frames)
 
 
-def _find(videos: VideoFolder, row: ClipRow, split: str) -> tuple[str, bool] | None:
+def no_video(row: ClipRow, folder: Path | None) -> ClipError:
+    """That a clip has no pictures, and what to do."""
+    return ClipError(
+        f"clip {row.id}: there is no video {row.source or row.id}.* in {folder or 'any folder that is known'}; put it "
+        "there, or name the folder that holds it with --videos"
+    )
+
+
+def _find(videos: VideoFolder, row: ClipRow, split: str) -> Found | None:
     """The recording, in which the clip's place is known, or else a video of the clip's own."""
     for name in dict.fromkeys((row.source or row.id, row.id)):
         path = videos.find(name, split)
-        if path is not None:
-            return path, name == (row.source or row.id)
+        state = None if path is None else videos.state(path)
+        if path is not None and state is not None:
+            first = row.first if name == (row.source or row.id) else 0
+            return Found(path, first, json.dumps([path, state, first], ensure_ascii=False))
     return None
 
 
-def with_videos(split: SplitClips, folder: Path) -> PicturedSplit:
-    """The split with pictures from a folder of videos or of folders of images; the folder is listed once.
+def pictures_digest(clips: SplitClips) -> str:
+    """sha256 over id and state of the pictures (see `Found`) of all clips; empty where they have none or made-up ones.
+
+    It is the same for a video and for what was cut out of it.
+    """
+    if isinstance(clips, ReadableClips) and isinstance(clips.split, PicturedSplit):
+        pictured, indices = clips.split, clips.indices
+    elif isinstance(clips, PicturedSplit):
+        pictured, indices = clips, list(range(len(clips)))
+    else:
+        return ""
+    return ids_digest(f"{pictured[index].id} {pictured.state(index)}" for index in indices)
+
+
+def with_videos(split: SplitClips, videos: VideoFolder, crops: Crops | None = None) -> PicturedSplit:
+    """The split with pictures from a folder of videos or of folders of images.
 
     Raises:
-        DataError: there is no such folder, or not one clip has a video in it.
+        DataError: not one clip has a video in it, or several may be meant for one.
     """
-    pictured = PicturedSplit(split, VideoFolder(folder))
-    _check_any(pictured)
+    pictured = PicturedSplit(split, videos, crops)
+    if len(pictured) and not any(pictured.videos):
+        raise no_videos(pictured)
     return pictured
 
 
 def with_pictures(split: SplitClips, card: DatasetCard, videos: Path | None) -> SplitClips:
-    """The split as a model that looks at pictures needs it.
+    """The split as a model that looks at pictures needs it; crops where `data prepare` has cut them.
 
     Args:
         split: clips of the corpus.
         card: of the corpus.
-        videos: folder that the user names; None: crops where `data prepare` has cut them, and the videos that it found.
+        videos: folder that the user names; None: the one that `data prepare` found.
 
     Raises:
         DataError: there are no pictures at all; the message says where they were looked for.
     """
+    crops = find_crops(card, split.manifest)
     if videos is not None:
-        return with_videos(split, videos)
-    crops, folder = find_crops(card, split.manifest), remembered_videos(card)
-    if crops is None and folder is None:
-        raise DataError(_nothing_known(card))
-    there = None if folder is None or (crops is not None and not folder.is_dir()) else VideoFolder(folder)
-    pictured = PicturedSplit(split, there, crops)
-    _check_any(pictured)
-    return pictured
+        return with_videos(split, VideoFolder(videos), crops)
+    folder = remembered_videos(card)
+    if folder is None or (crops is not None and not folder.is_dir()):
+        if crops is None:
+            raise DataError(_nothing_known(card))
+        return PicturedSplit(split, None, crops)
+    there = VideoFolder(folder, lenient=True)
+    return with_videos(split, there) if crops is None else PicturedSplit(split, there, crops)
 
 
-@dataclass(frozen=True)
-class Videos:
-    """A folder of a corpus's videos, and so many of so many clips that have one in it."""
-
-    folder: Path
-    found: int
-    clips: int
-
-
-def note_videos(card: DatasetCard, splits: Sequence[SplitClips], videos: Path | None, source: Path) -> Videos | None:
-    """Find the videos of a corpus that is prepared, and remember their folder for runs.
-
-    Args:
-        videos: where the user says that they are; None: below the source, if there are any.
+def outdated_crops(card: DatasetCard, split: SplitClips, videos: VideoFolder | None) -> int:
+    """Clips whose crops are not taken, since clips or videos are others than those that they were cut from.
 
     Raises:
-        DataError: there is no such folder, or it is the user's and not one clip has a video in it.
-        OutputError: the store cannot be written.
+        DataError: the crops are damaged, or several videos may be meant for a clip.
     """
-    folder = VideoFolder(videos or source)
-    pictured = [PicturedSplit(split, folder) for split in splits]
-    if not any(split.has_pictures() for split in pictured):
-        for split in pictured if videos else ():
-            _check_any(split)
-        return None
-    remember_videos(card, folder.place)
-    there = [video is not None for split in pictured for video in split.videos]
-    return Videos(folder.place, sum(there), len(there))
+    held = Crops(crops_folder(card, split.manifest.split))
+    if not (held.folder / MANIFEST).is_file():
+        return 0
+    if find_crops(card, split.manifest) is None:
+        return held.manifest.readable
+    pictured = PicturedSplit(split, videos, held)
+    states = ((pictured[index].id, pictured.state(index)) for index in range(len(pictured)))
+    return sum(clip in held and held.states[clip] != state for clip, state in states)
 
 
 def _nothing_known(card: DatasetCard) -> str:
@@ -199,11 +240,10 @@ def _nothing_known(card: DatasetCard) -> str:
     )
 
 
-def _check_any(pictured: PicturedSplit) -> None:
-    if pictured.has_pictures() or not len(pictured):
-        return
+def no_videos(pictured: PicturedSplit) -> DataError:
+    """That a folder has no video of any clip of a split, and what to do."""
     data = pictured.manifest
-    raise DataError(
+    return DataError(
         f"{pictured.folder}: of the {len(pictured):,} clips of {data.dataset} {data.split} not one has a video there, "
         f"such as {pictured[0].source or pictured[0].id}.mp4 or a folder of that name with images; "
         "name the right folder with --videos"

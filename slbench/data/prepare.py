@@ -28,8 +28,8 @@ from slbench.files import file_digest, text_digest
 _FOLDER = Path(__file__).parent
 WITHOUT_EFFECT = (
     "augment", "batching", "crops", "cropping", "download", "draw", "estimator", "export", "extract", "hands", "hub",
-    "ingest", "joining", "listing", "mock", "persons", "picking", "pictured", "pictures", "prepare", "rendered",
-    "splits", "status", "store", "verify", "videos", "wholebody",
+    "ingest", "joining", "listing", "mock", "noting", "persons", "picking", "pictured", "pictures", "prepare",
+    "rendered", "splits", "status", "store", "verify", "videos", "wholebody",
 )  # fmt: skip
 """Modules here that do not decide what is in a clip once its files are there; a store outlives their changes."""
 

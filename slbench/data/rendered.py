@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from slbench.data.clip import Array
-from slbench.data.pictures import Picture, Region, cut
+from slbench.data.pictures import Picture, Region, Squares, part
 from slbench.data.skeleton import LEFT_HAND, RIGHT_HAND
 from slbench.errors import ClipError, MissingExtraError, OutputError
 from slbench.files import atomic_path
@@ -70,7 +70,7 @@ class RenderedHands:
             _draw_hand(ImageDraw.Draw(image), points, self.scores[number, hand] > 0)
         return np.array(image)
 
-    def regions(self, wanted: Sequence[Region]) -> list[Picture]:
+    def regions(self, wanted: Sequence[Region]) -> Squares:
         """As `Pictures.regions`; each frame is drawn once."""
         beyond = [region.frame for region in wanted if not 0 <= region.frame < len(self)]
         if beyond:
@@ -78,7 +78,7 @@ class RenderedHands:
                 f"frame {beyond[0]} is wanted of {len(self)} drawn ones; draw them from the clip's keypoints"
             )
         drawn = {number: self.frame(number) for number in {region.frame for region in wanted}}
-        return [cut(drawn[region.frame], region) for region in wanted]
+        return Squares(wanted, [part(drawn[region.frame], region) for region in wanted])
 
 
 def _draw_hand(pen: ImageDraw.ImageDraw, points: np.ndarray, seen: np.ndarray) -> None:

@@ -24,7 +24,7 @@ from slbench.data.clip import POINTS, Clip
 from slbench.errors import ClipError, DataError
 from slbench.files import ids_digest, text_digest
 
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 MANIFEST = "manifest.json"
 SCHEMA = pa.schema(
     [
@@ -59,8 +59,8 @@ def folder_of(card: DatasetCard) -> Path:
 
 
 def clip_digest(clip: Clip) -> str:
-    """sha256 over all that a clip is: id, text, gloss, frame rate and both arrays."""
-    said = json.dumps([clip.id, clip.text, clip.gloss, float(np.float32(clip.fps))], ensure_ascii=False)
+    """sha256 over all that a clip is: id, text, gloss, frame rate, place in its recording and both arrays."""
+    said = json.dumps([clip.id, clip.text, clip.gloss, float(np.float32(clip.fps)), clip.first], ensure_ascii=False)
     digest = sha256(said.encode())
     for array in (clip.keypoints, clip.scores):
         digest.update(np.ascontiguousarray(array).data)
@@ -85,7 +85,7 @@ def references_digest(rows: "Iterable[ClipRow]", vocabulary: Sequence[str] = ())
 class Manifest(Frozen):
     """What a prepared split was made from, and what is in it."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     dataset: str
     split: str
     made_from: str
@@ -150,11 +150,13 @@ class ClipRow:
     people: int = 1
     sha256: str = ""
     """See `clip_digest`; empty where it could not be read."""
+    first: int = 0
+    """As in `Clip`."""
 
 
 MEND = "`slbench data prepare` with its --source mends it; a corpus without --source is made again without this folder"
 """What to do about a damaged store."""
-_COLUMNS = ("id", "text", "gloss", "frames", "error", "signer", "source", "people", "sha256")
+_COLUMNS = ("id", "text", "gloss", "frames", "error", "signer", "source", "people", "sha256", "first")
 
 
 class Clips(Protocol):

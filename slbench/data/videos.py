@@ -7,7 +7,8 @@ from pathlib import Path
 
 from slbench.data.poses.index import NameIndex, walk
 from slbench.data.video import IMAGES, VIDEOS, frame_count, is_image, is_video
-from slbench.errors import OptionError
+from slbench.errors import DataError, OptionError
+from slbench.files import text_digest
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,24 @@ def _name(path: Path, root: Path) -> str:
 class VideoFolder:
     """All videos and folders of frames below a folder; listed once.
 
+    Attributes:
+        unlisted: folders that cannot be listed and were passed over.
+
+    Args:
+        lenient: whether folders may be passed over, as where the user has not named this one just now.
+
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or one in it cannot be listed.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, lenient: bool = False) -> None:
         self.place = place
+        self.unlisted: list[str] = []
+        self._states: dict[str, str | None] = {}
         self._index: NameIndex[str] = NameIndex()
         self._images: dict[str, int] = {}
-        for folder, files in walk(place):
+        found = walk(place, lambda error: self.unlisted.append(str(error.filename))) if lenient else walk(place)
+        for folder, files in found:
             for file in files:
                 if is_video(file):
                     self._index.add(folder + os.path.splitext(file)[0], folder + file)  # noqa: PTH122 - faster
@@ -110,20 +120,51 @@ class VideoFolder:
             self._index.add(folder.removesuffix("/1"), folder)
 
     def frames(self, name: str, split: str) -> int | None:
-        """Number of frames of a recording; None: it is not here. Of several that may be meant, the first is taken.
+        """Number of frames of a recording; None: it is not here.
 
         Raises:
             ClipError: the video cannot be read, or is cut off.
+            DataError: several videos may be meant.
             MissingExtraError: PyAV is not installed.
         """
         found = self.find(name, split)
         return None if found is None else self._images.get(found) or frame_count(self.place / found)
 
     def find(self, name: str, split: str) -> str | None:
-        """Path of a recording below the folder, a file or a folder of images; None: it is not here."""
+        """Path of a recording below the folder, a file or a folder of images; None: it is not here.
+
+        Which of several files is meant follows from the folders in the name, and from those named for splits.
+
+        Raises:
+            DataError: it does not.
+        """
         found = self._index.find(name, split)
+        if len(found) > 1:
+            raise DataError(
+                f"{self.place}: the video of {name} may be {found[0]} or {found[1]}; name the folder that holds only "
+                "those that are meant with --videos"
+            )
         return found[0] if found else None
 
-    def __len__(self) -> int:
-        """Number of names that something is found by."""
-        return len(self._index)
+    def state(self, found: str) -> str | None:
+        """What is another where a video is another, at the price of listing it, and the same on every machine.
+
+        Args:
+            found: its path below the folder.
+
+        Returns:
+            Its size in bytes, or of a folder of images a digest of their names and sizes; None: it is not there.
+        """
+        if found not in self._states:
+            self._states[found] = _state(self.place / found)
+        return self._states[found]
+
+
+def _state(path: Path) -> str | None:
+    try:
+        if not path.is_dir():
+            return str(path.stat().st_size)
+        with os.scandir(path) as entries:
+            return text_digest(repr(sorted((one.name, one.stat().st_size) for one in entries if is_image(one.name))))
+    except OSError:  # a broken link, or it has gone since the folder was listed
+        return None

@@ -13,7 +13,7 @@ from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, Released, TaskCard
 from slbench.data.listing import check_listing
 from slbench.data.mock import CLIPS, MockSplit
-from slbench.data.pictured import with_pictures
+from slbench.data.pictured import pictures_digest, with_pictures
 from slbench.data.prepare import prepare, reader_reference
 from slbench.data.store import SplitClips
 from slbench.engine import provenance
@@ -148,7 +148,7 @@ class Run:
     @cached_property
     def choices(self) -> Fingerprint:
         """What the user chose that can change a prediction; the device counts. In float32 the batch size cannot."""
-        request = self.request
+        request, pictures = self.request, pictures_digest(self.split)
         return {
             "task": self.task.digest(),
             "data": self.split.manifest.data_digest,
@@ -161,6 +161,7 @@ class Run:
             "device": provenance.accelerator(self.device) or self.device.type,
             "seed": request.seed,
             "batch_size": None if request.precision == "float32" else request.batch_size,
+            **({"pictures": pictures} if pictures else {}),
             **({"mock": "made-up clips"} if request.mock else {}),
             **({"decoding": request.decoding} if request.decoding != "open" else {}),
             **({"vocabulary": self.asked.digest()} if self.asked.glosses != self.task.glosses else {}),
@@ -275,7 +276,7 @@ class Run:
         record = RunRecord(
             run=self.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            task=task_stamp(self.task, self.dataset, self.split.manifest),
+            task=task_stamp(self.task, self.dataset, self.split),
             model=model_stamp(self.card, self.weights, self.model, self.checkpoint),
             options=self._options(),
             protocol=self.protocol.name,

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 
 from slbench.cards import ModelCard
+from slbench.data.pictured import pictures_digest
 from slbench.engine import provenance
 from slbench.engine.courses import Course
 from slbench.engine.models import code_digest, device_of
 from slbench.errors import OutputError
+from slbench.files import ids_digest
 from slbench.version import __version__
 
 Identity = dict[str, Any]
@@ -46,12 +48,15 @@ def training_identity(card: ModelCard, courses: Sequence[Course], decided: Mappi
 
 
 def _data(course: Course) -> Iterator[tuple[str, str]]:
-    """The data of the splits that decide; the reader's code, too, decides the clips."""
+    """The data of the splits that decide, and which clips of them are used; the reader's code, too, decides them."""
     for clips in (course.train, course.scored):
         if clips is not None:
             name, task = clips.manifest.split, course.task.name
             yield f"{name} data of {task}", clips.manifest.data_digest
             yield f"{name} of {task} made from", clips.manifest.made_from
+            yield f"{name} clips of {task}", ids_digest(clips[index].id for index in range(len(clips)))
+            if pictures := pictures_digest(clips):
+                yield f"{name} pictures of {task}", pictures
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +29,8 @@ class Journal:
     def resume(self, references: Mapping[str, str]) -> list[BatchResult]:
         """Batches of an interrupted run; a last line cut short is dropped.
 
+        Clips that failed are left out, and so tried again: what was wrong may have been mended.
+
         Args:
             references: clip id -> reference, of every clip of this run.
 
@@ -45,7 +48,8 @@ class Journal:
         foreign = [prediction.id for prediction in made if references.get(prediction.id) != prediction.reference]
         if header != self.fingerprint or foreign or len({prediction.id for prediction in made}) < len(made):
             raise OutputError(f"{self.path}: is not of this run; start again with --fresh")
-        return results
+        answered = [replace(one, predictions=[p for p in one.predictions if p.error is None]) for one in results]
+        return [result for result in answered if result.predictions]
 
     def open(self, results: list[BatchResult]) -> None:
         """Begin or continue: the file then holds exactly the fingerprint and these batches."""

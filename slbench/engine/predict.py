@@ -53,7 +53,7 @@ class PreparedClips(Dataset[Loaded]):
 
 @dataclass
 class BatchResult:
-    """Predictions of one batch, and the seconds each stage took."""
+    """Predictions of one batch, the frames of the clips that could be loaded, and the seconds each stage took."""
 
     predictions: list[Prediction]
     frames: int
@@ -90,7 +90,8 @@ def predict_batch(
             predictions.append(Prediction(id=row.id, reference=reference, error=loaded.error))
         else:
             predictions.append(_prediction(row.id, reference, next(outputs), task.glosses, closed))
-    return BatchResult(predictions, sum(loaded.frames for loaded in batch), seconds)
+    frames = sum(loaded.frames for loaded in batch if loaded.inputs is not None)
+    return BatchResult(predictions, frames, seconds)
 
 
 def _answer(model: Model, inputs: list[Inputs], precision: torch.dtype, seconds: dict[str, float]) -> list[Output]:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from slbench.cards import DatasetCard, ModelCard, TaskCard
-from slbench.data.store import Manifest
+from slbench.data.pictured import pictures_digest
+from slbench.data.store import SplitClips
 from slbench.engine.models import Checkpoint, code_digest, count_parameters
 from slbench.engine.predict import BatchResult
 from slbench.engine.provenance import peak_memory_mb
@@ -16,8 +17,9 @@ from slbench.modeling.base import Model
 from slbench.records import Cost, ModelStamp, ScoreStamp, TaskStamp
 
 
-def task_stamp(task: TaskCard, dataset: DatasetCard, data: Manifest) -> TaskStamp:
+def task_stamp(task: TaskCard, dataset: DatasetCard, clips: SplitClips) -> TaskStamp:
     """The task, and the very data it was run on."""
+    data = clips.manifest
     return TaskStamp(
         name=task.name,
         version=task.version,
@@ -29,6 +31,7 @@ def task_stamp(task: TaskCard, dataset: DatasetCard, data: Manifest) -> TaskStam
         data_digest=data.data_digest,
         references_digest=data.references_sha256,
         manifest_digest=data.digest(),
+        pictures_digest=pictures_digest(clips),
         pose_source=data.pose_source,
         composed=dataset.composed and data.dataset == dataset.name,
         unit=task.unit,

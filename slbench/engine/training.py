@@ -72,7 +72,6 @@ class TrainingRun:
             "stage": request.stage,
             "init": None if start is None else start.checkpoint.sha256,
             **{f"pretrained {part}": digest for part, digest in pretrained.items()},
-            "videos": None if request.videos is None else str(request.videos),
             "seed": request.seed,
         }
         self.identity = training_identity(self.card, courses, decided)

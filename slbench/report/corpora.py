@@ -66,9 +66,14 @@ def _poses(status: CorpusStatus) -> str:
 
 def _pictures(status: CorpusStatus) -> str:
     crops = f"crops of {', '.join(status.crops)}" if status.crops else ""
+    old = f"out of date for {_outdated(status)}" if status.outdated else ""
     gone = "" if status.videos is None or status.videos.is_dir() else " (not there now)"
     videos = "" if status.videos is None else f"videos in {status.videos}{gone}"
-    return "; ".join(filter(None, (crops, videos)))
+    return "; ".join(filter(None, (crops, old, videos)))
+
+
+def _outdated(status: CorpusStatus) -> str:
+    return ", ".join(f"{clips:,} clips of {split}" for split, clips in status.outdated)
 
 
 def status_values(status: CorpusStatus) -> dict[str, object]:
@@ -82,6 +87,7 @@ def status_values(status: CorpusStatus) -> dict[str, object]:
         "problem": status.problem or None,
         "videos": None if status.videos is None else str(status.videos),
         "crops": list(status.crops),
+        "crops_out_of_date": dict(status.outdated),
         "splits": [split.model_dump(mode="json", exclude={"vocabulary"}) for split in status.splits],
     }
 

@@ -66,7 +66,7 @@ def test_a_tenth_of_the_frames(benchmark, clip: Clip, wanted: list[int]) -> None
 
 def test_crops(benchmark, clip: Clip, wanted: list[int], tmp_path: Path) -> None:
     """Of both hands in a tenth of the frames."""
-    row = crops_of(clip)
+    row = crops_of(clip, clip.video)
     cropped = Cropped(held(row, tmp_path), "a", None)
     regions = [region for region in squares(clip, SIZE) if region.frame in wanted]
     ratio = seconds(lambda: clip.video.regions(regions)) / seconds(lambda: cropped.regions(regions))
@@ -86,7 +86,7 @@ def held(row: dict, folder: Path):
 
     from slbench.data.crops import MANIFEST, SCHEMA, Crops, CropsManifest
 
-    columns = [pa.array([(row | {"id": "a"})[field.name]], field.type) for field in SCHEMA]
+    columns = [pa.array([(row | {"id": "a", "state": ""})[field.name]], field.type) for field in SCHEMA]
     with pa.OSFile(str(folder / "0.arrow"), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as writer:
         writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
     about = {"slbench": "", "made_from": "", "content_sha256": "", "clips": 1, "readable": 1, "pictures": 1, "size": 1}

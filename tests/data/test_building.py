@@ -84,9 +84,10 @@ def test_digests_are_of_the_content(tmp_path: Path) -> None:
         replace(clip, text="x"),
         replace(clip, gloss="x"),
         replace(clip, fps=3.0),
+        replace(clip, first=1),
         replace(clip, keypoints=keypoints),
     ]
-    assert len({clip_digest(other) for other in [clip, *others]}) == 5
+    assert len({clip_digest(other) for other in [clip, *others]}) == 6
     again = built(tmp_path / "again", entries())
     assert again.manifest.content_sha256 == split.manifest.content_sha256
     assert built(tmp_path / "other", entries({7: 4})).manifest.content_sha256 != split.manifest.content_sha256

@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,19 @@ from filmed import FRAMES, SIZE, film
 from told import COUNTS, ToldCorpus
 
 from slbench import catalog
+from slbench.data import mock
 from slbench.data.mock import MockSplit
-from slbench.data.pictured import VideoPictures, note_videos, remembered_videos, with_pictures, with_videos
+from slbench.data.noting import note_videos
+from slbench.data.pictured import VideoPictures, remembered_videos, with_pictures, with_videos
 from slbench.data.pictures import Picture, Region, cut, visible
 from slbench.data.poses import Poses
 from slbench.data.readers import Recording
 from slbench.data.rendered import RenderedHands
 from slbench.data.store import MANIFEST, folder_of
 from slbench.data.video import frames
+from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError, DataError
+from slbench.files import file_digest
 
 START = 7
 WHOLE = [Region(frame, 0, 0, SIZE[0]) for frame in (0, 5, 22)]
@@ -66,7 +71,7 @@ def test_frames_count_from_where_the_clip_begins_in_its_recording(told: ToldCorp
     """The pickles begin at frame 7 of the videos."""
     split = told.ingest()["test"]
     assert (split.clip(3).first, split.clip(3).frames) == (START, FRAMES - START)
-    clip = with_videos(split, videos).clip(3)
+    clip = with_videos(split, VideoFolder(videos)).clip(3)
     whole = decoded(videos / "test" / "test-03.mp4")
     assert clip.video.size() == SIZE
     for found, region in zip(clip.video.regions(WHOLE), WHOLE, strict=True):
@@ -87,13 +92,13 @@ def test_a_part_of_poses_that_begin_later(recording: Recording, first: int) -> N
 def test_a_video_of_the_clips_own_begins_with_it(told: ToldCorpus, videos: Path) -> None:
     """Where the recording that the poses are of is not there, but a video that is called as the clip."""
     split = told.ingest()["test"]
-    rows = with_videos(split, videos)
-    rows.videos[3] = (rows.videos[3][0], False)
+    rows = with_videos(split, VideoFolder(videos))
+    rows.videos[3] = replace(rows.videos[3], first=0)
     assert rows.clip(3).video.first == 0
 
 
 def test_it_goes_to_loader_workers(told: ToldCorpus, videos: Path) -> None:
-    rows = with_videos(told.ingest()["test"], videos)
+    rows = with_videos(told.ingest()["test"], VideoFolder(videos))
     again = pickle.loads(pickle.dumps(rows))
     np.testing.assert_array_equal(again.clip(2).video.regions(WHOLE), rows.clip(2).video.regions(WHOLE))
     assert [row.id for row in again] == [row.id for row in told.ingest()["test"]]
@@ -104,7 +109,7 @@ def test_a_video_that_is_missing_and_one_that_is_too_short(told: ToldCorpus, vid
     shutil.copy(videos / "train" / "train-00.mp4", videos / "test" / "test-02.mp4")
     (videos / "test" / "test-04.mp4").write_bytes(b"")
     told_split = told.ingest()["test"]
-    rows = with_videos(told_split, videos)
+    rows = with_videos(told_split, VideoFolder(videos))
     with pytest.raises(ClipError, match=r"clip test-00: there is no video test-00\.\* in .*videos; put it there"):
         rows.clip(0)
     assert [rows.shows(index) for index in range(3)] == [False, True, True]
@@ -138,19 +143,19 @@ def test_a_corpus_of_poses_only(corpus: FakeCorpus, told: ToldCorpus) -> None:
 
 def test_the_folder_is_remembered(told: ToldCorpus, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     splits = told.ingest()
-    assert note_videos(told.card, list(splits.values()), None, told.root) is None
+    assert note_videos(told.card, list(splits.values()), None, told.root).videos is None
     assert remembered_videos(told.card) is None
     monkeypatch.chdir(videos.parent)
     (videos / "dev" / "dev-00.mp4").unlink()
     found = note_videos(told.card, list(splits.values()), Path("videos"), told.root)
     total = sum(COUNTS.values())
-    assert (found.found, found.clips) == (total - 1, total)
+    assert (found.found, found.clips) == ({**COUNTS, "dev": COUNTS["dev"] - 1}, total)
     assert remembered_videos(told.card) == videos
     assert with_pictures(splits["test"], told.card, None).clip(0).video.size() == SIZE
     shutil.move(videos, told.root / "videos")
     with pytest.raises(DataError, match=r"videos: there is no such folder"):
         with_pictures(splits["test"], told.card, None)
-    assert note_videos(told.card, list(splits.values()), None, told.root).found == total - 1
+    assert note_videos(told.card, list(splits.values()), None, told.root).found == found.found
     assert remembered_videos(told.card) == told.root
     (folder_of(told.card) / "videos.json").write_text("{}")
     with pytest.raises(DataError, match=r"videos.json: is damaged"):
@@ -179,6 +184,11 @@ def test_mock_clips_may_have_pictures(corpus: FakeCorpus) -> None:
     plain, drawn = MockSplit(card, 0), MockSplit(card, 0, pictures=True)
     assert plain.clip(0).video is None
     assert plain.manifest.data_digest != drawn.manifest.data_digest
+    with pytest.MonkeyPatch.context() as patch:  # other code that draws
+        patch.setattr(mock, "file_digest", lambda path: "other" if path.stem == "rendered" else file_digest(path))
+        again = (MockSplit(card, 0).manifest.data_digest, MockSplit(card, 0, pictures=True).manifest.data_digest)
+    assert again[0] == plain.manifest.data_digest
+    assert again[1] != drawn.manifest.data_digest
     clip = pickle.loads(pickle.dumps(drawn)).clip(0)
     np.testing.assert_array_equal(clip.keypoints, plain.clip(0).keypoints)
     (picture,) = clip.video.regions([Region(0, 0, 0, 256)])

@@ -20,7 +20,7 @@ from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
 from slbench.metrics.base import Answer
 from slbench.metrics.protocols import get_protocol
-from slbench.modeling.uni_sign.network import RGB_NAMES
+from slbench.modeling.uni_sign.fusion import RGB_NAMES
 
 UNUSED = "fusion_pose_rgb_linear."
 """In the released checkpoints, and used by nothing."""
@@ -233,3 +233,25 @@ def test_the_first_score_of_each_family_is_that_which_chose_the_paper_s_epochs(n
     )
     expected = {"slt": ("BLEU-4", "higher"), "islr": ("top1-instance", "higher"), "cslr": ("WER", "lower")}
     assert (first.name, first.better) == expected[task.family]
+
+
+def test_a_training_goes_on_with_the_same_pictures_only(staged: Staged, tmp_path: Path) -> None:
+    """Not after a video has gone or is another; but where all of them lie elsewhere."""
+    videos, moved = tmp_path / "videos", tmp_path / "moved"
+    shutil.copytree(staged.videos, videos)
+    one = str(staged.folder / "one" / "last.toml")
+
+    def training(place: Path) -> TrainingRun:
+        return TrainingRun(request(staged, tmp_path / "a", "pretrain-rgb-pose", init=one, videos=place, resume=True))
+
+    killed_after(training(videos), 1)
+    whole = (videos / "train" / "train-03.mp4").read_bytes()
+    (videos / "train" / "train-03.mp4").unlink()
+    with pytest.raises(OutputError, match=r"(?s)train clips of made-up-islr: .*train pictures of made-up-islr: "):
+        training(videos).execute()
+    shutil.copy(videos / "train" / "train-04.mp4", videos / "train" / "train-03.mp4")
+    with pytest.raises(OutputError, match=r":\ntrain pictures of made-up-islr: [^\n]*\ngo back"):
+        training(videos).execute()
+    (videos / "train" / "train-03.mp4").write_bytes(whole)
+    videos.rename(moved)
+    assert training(moved).execute()

@@ -20,7 +20,7 @@ from slbench.engine.weights import read_tensors
 from slbench.errors import ModelError, OptionError
 from slbench.files import file_digest
 from slbench.modeling.base import Setting
-from slbench.modeling.uni_sign.network import RGB_NAMES
+from slbench.modeling.uni_sign.fusion import RGB_NAMES
 from slbench.report.cards import checkpoint_rows
 
 HEAD = "mt5_model.lm_head.weight"

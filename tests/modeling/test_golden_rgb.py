@@ -13,9 +13,9 @@ from transformers.modeling_outputs import BaseModelOutput
 from slbench.data.clip import Clip
 from slbench.modeling.uni_sign import fusion
 from slbench.modeling.uni_sign.config import InputConfig, UniSignConfig
-from slbench.modeling.uni_sign.fusion import HandViews, PositionBias, PriorGuidedAttention
+from slbench.modeling.uni_sign.fusion import RGB_NAMES, HandViews, PositionBias, PriorGuidedAttention
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels
-from slbench.modeling.uni_sign.network import RGB_NAMES, UniSignNetwork
+from slbench.modeling.uni_sign.network import UniSignNetwork
 from slbench.modeling.uni_sign.poses import read_frames
 from slbench.modeling.uni_sign.sampling import HANDS, doubts, drawn_frames, places_in, regions_of
 

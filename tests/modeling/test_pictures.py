@@ -21,9 +21,8 @@ from slbench.engine.determinism import make_deterministic
 from slbench.engine.models import build_model
 from slbench.errors import CardError, ClipError
 from slbench.modeling.base import Setting
-from slbench.modeling.uni_sign.fusion import CROPS_AT_ONCE, HandViews, Openings, bilinear
+from slbench.modeling.uni_sign.fusion import CROPS_AT_ONCE, RGB_NAMES, HandViews, Openings, bilinear
 from slbench.modeling.uni_sign.model import UniSign
-from slbench.modeling.uni_sign.network import RGB_NAMES
 
 SETTING = Setting("islr", "English", GLOSSES, inputs="rgb+pose")
 UNUSED = {"fusion_pose_rgb_linear.weight", "fusion_pose_rgb_linear.bias"}

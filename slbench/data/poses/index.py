@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
@@ -67,10 +67,17 @@ def _ends(path: str, folders: Sequence[str]) -> bool:
     return not folders or _folders(path)[-len(folders) :] == list(folders)
 
 
-def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def _cannot_list(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be listed ({error.strerror}); make it readable") from error
+
+
+def walk(folder: Path, unlisted: Callable[[OSError], None] = _cannot_list) -> Iterator[tuple[str, list[str]]]:
     """Every folder below this one, as a path from it that is empty or ends in a slash, with its files; sorted.
 
     Linked folders are followed, each folder once.
+
+    Args:
+        unlisted: is told of a folder that cannot be listed, which is then passed over; by default that is an error.
 
     Raises:
         DataError: there is no such folder, or one cannot be listed.
@@ -78,7 +85,7 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder or archive; name the one that is meant")
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, onerror=_cannot_list, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=unlisted, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
@@ -87,7 +94,3 @@ def walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
         folders.sort()
         below = Path(place).relative_to(folder).as_posix()
         yield ("" if below == "." else f"{below}/"), sorted(files)
-
-
-def _cannot_list(error: OSError) -> None:
-    raise DataError(f"{error.filename}: cannot be listed ({error.strerror}); make it readable") from error

@@ -14,9 +14,9 @@ from slbench.modeling.base import Inputs, Output, Setting
 from slbench.modeling.uni_sign.config import UniSignConfig
 from slbench.modeling.uni_sign.ctc import Heard, ctc_loss, recombined
 from slbench.modeling.uni_sign.decoding import ClosedVocabulary
-from slbench.modeling.uni_sign.fusion import HandViews, made_up_opening, normalised
+from slbench.modeling.uni_sign.fusion import RGB_NAMES, HandViews, made_up_opening, normalised
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
-from slbench.modeling.uni_sign.network import RGB_NAMES, Encoded, UniSignNetwork
+from slbench.modeling.uni_sign.network import Encoded, UniSignNetwork
 from slbench.modeling.uni_sign.poses import PARTS, clip_inputs, read_frames
 from slbench.modeling.uni_sign.pretrained import load_pretrained
 from slbench.modeling.uni_sign.sampling import HANDS, hand_views

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from slbench.modeling.uni_sign.config import UniSignConfig
 from slbench.modeling.uni_sign.ctc import Heard, compressed, place_codes
-from slbench.modeling.uni_sign.fusion import RGB_NAMES, HandFusion, HandViews, Openings
+from slbench.modeling.uni_sign.fusion import HandFusion, HandViews, Openings
 from slbench.modeling.uni_sign.graph import (
     LENGTH_STEP,
     GraphConvolution,
@@ -26,7 +26,6 @@ from slbench.modeling.uni_sign.graph import (
 from slbench.modeling.uni_sign.language import IGNORED, build_language_model
 from slbench.modeling.uni_sign.poses import BODY_JOINT, PARTS
 
-__all__ = ["RGB_NAMES", "Encoded", "UniSignNetwork"]
 NONE: Mapping[str, HandViews] = MappingProxyType({})
 """No pictures."""
 

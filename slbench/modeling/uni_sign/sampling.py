@@ -71,7 +71,7 @@ def hand_views(
         `..._places` (k, 21, 2), the joints in the crop; k is 0 where nothing is to be seen.
 
     Raises:
-        ClipError: there are no pictures, or they cannot be read.
+        ClipError: there are no pictures, they cannot be read, or a hand is larger than any.
     """
     if clip.video is None:
         raise ClipError(
@@ -105,11 +105,14 @@ def regions_of(
     if clip.video is None or not any(map(len, frames.values())):
         return {name: [] for name in frames}, (1, 1)
     size = clip.video.size()
-    boxes = {name: hand_boxes(read.keypoints[chosen][:, HANDS[name]], size) for name, chosen in frames.items()}
+    boxes = {
+        name: hand_boxes(clip.id, read.numbers[chosen], read.keypoints[chosen][:, HANDS[name]], size)
+        for name, chosen in frames.items()
+    }
     side = crop_side(list(boxes.values()))
     if not side:
         return {name: [] for name in frames}, size
-    return {name: crop_regions(read.numbers[frames[name]], boxes[name], side) for name in frames}, size
+    return {name: crop_regions(boxes[name], side) for name in frames}, size
 
 
 def resized(picture: Picture, side: int) -> NDArray[np.uint8]:
