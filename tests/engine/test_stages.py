@@ -22,8 +22,10 @@ from slbench.metrics.base import Answer
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.uni_sign.network import RGB_NAMES
 
-UNUSED = "fusion_pose_rgb_linear."
+UNUSED = {"fusion_pose_rgb_linear.weight", "fusion_pose_rgb_linear.bias"}
 """In the released checkpoints, and used by nothing."""
+CANCELLED = "fusion_pose_rgb_DA.rel_pos_bias.mlp.2.bias"
+"""Added to all weights of a softmax alike: only rounding moves it."""
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +82,14 @@ def test_all_three_stages(staged: Staged, tmp_path: Path) -> None:
     for name, value in torch.load(staged.backbone).items():
         assert torch.equal(backbone[f"rgb_support_backbone.0.{name.removeprefix('features.')}"], value)
 
-    staged.train("pretrain-rgb-pose", two, "--init", one / "last.toml", *videos)
+    trainable = {name for name, _ in begun.trainer.network.named_parameters()} - {CANCELLED}
+    undecayed = ("--set", "recipe.weight_decay=0")  # which moves weights that no gradient reaches
+    staged.train("pretrain-rgb-pose", two, "--init", one / "last.toml", *videos, *undecayed)
     second = weights(two)
-    assert_all_learn(start, second)
-    staged.train("finetune", three, "--init", two / "last.toml", "--modality", "rgb+pose", *videos)
+    assert unmoved(start, second, trainable) == UNUSED
+    staged.train("finetune", three, "--init", two / "last.toml", "--modality", "rgb+pose", *videos, *undecayed)
     third = weights(three)
-    assert_all_learn(second, third)
+    assert unmoved(second, third, trainable) == UNUSED
     card = tomllib.loads((three / "last.toml").read_text())
     assert (card["inputs"], card["weights"]["stage"]) == ("rgb+pose", "finetune")
     words = shlex.split(card["weights"]["command"])
@@ -94,18 +98,12 @@ def test_all_three_stages(staged: Staged, tmp_path: Path) -> None:
     record = Run(
         RunRequest(str(three / "last.toml"), str(staged.task), output=tmp_path, device="cpu", videos=staged.videos)
     ).execute()
-    assert (record.model.inputs, record.failed, record.model.selected_on) == ("rgb+pose", {}, "")
+    assert (record.model.inputs, record.failed, record.model.selected_on) == ("rgb+pose", {}, "none")
 
 
-def assert_all_learn(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> None:
-    """Each part for pictures that is used has another value, and so has the pose branch."""
-    used = [prefix for prefix in (*RGB_NAMES, "pose_proj.", "mt5_model.") if prefix != UNUSED]
-    still = [
-        prefix
-        for prefix in used
-        if all(torch.equal(before[name], value) for name, value in after.items() if name.startswith(prefix))
-    ]
-    assert still == []
+def unmoved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor], names: set[str]) -> set[str]:
+    """The tensors of these that have not learned."""
+    return {name for name in names if torch.equal(before[name], after[name])}
 
 
 def test_a_stage_resumes(staged: Staged, tmp_path: Path) -> None:
@@ -155,7 +153,7 @@ def test_what_a_stage_cannot_begin_with(staged: Staged, tmp_path: Path) -> None:
     refused("finetune", r"begins with weights of pretrain-pose or .*--init.*released are stage1.pth of them/theirs")
     refused("pretrain-pose", "comes from the stage pretrain-pose, but pretrain-pose begins with no other", init=one)
     refused("pretrain-pose", "--modality rgb.pose: the stage pretrain-pose looks at pose", modality="rgb+pose")
-    refused("finetune", "its model looks at pose; finetune with rgb.pose begins with", init=one, modality="rgb+pose")
+    refused("finetune", "looks at pose; finetune with rgb.pose begins with", init=one, modality="rgb+pose")
     refused("finetune", "--videos .*staged looks at poses alone", init=one, videos=staged.videos)
     refused("finetune", "there is no such file", init="absent.pth")
     refused("pretrain-pose", "write PART=FILE", pretrained=["mt5_model"])
@@ -184,7 +182,9 @@ def test_clips_without_a_video_are_left_out_and_counted(staged: Staged, tmp_path
     train = training.trainer.courses[0].train
     assert "train-03" not in {train[index].id for index in range(len(train))}
     assert len(train) == 7
-    assert [line.partition(", since")[0] for line in training.missing] == ["made-up, train: 1 of 8 clips are left out"]
+    assert [line.partition(", since")[0] for line in training.warnings] == ["made-up, train: 1 of 8 clips are left out"]
+    assert "; 7 of 8 clips of made-up-islr's train" in training.kept.trained_on
+    assert "dev" not in training.kept.trained_on
     assert train.clip(3).id == "train-04"
 
 
