@@ -1,5 +1,6 @@
 """Uni-Sign's three stages, one after another, through the command line, on videos in which hands are drawn."""
 
+import math
 import shlex
 import shutil
 import tomllib
@@ -7,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from fakes import FakeCorpus
+from fakes import GLOSSES, FakeCorpus
 from safetensors.torch import load_file
-from staged import Staged, save_released
+from staged import CONFIG, Staged, save_released
 from trainings import digests, killed_after, log_without_seconds
 
 from slbench import catalog
@@ -20,6 +21,8 @@ from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
 from slbench.metrics.base import Answer
 from slbench.metrics.protocols import get_protocol
+from slbench.modeling.base import Setting
+from slbench.modeling.uni_sign.model import UniSign
 from slbench.modeling.uni_sign.network import RGB_NAMES
 
 UNUSED = {"fusion_pose_rgb_linear.weight", "fusion_pose_rgb_linear.bias"}
@@ -233,3 +236,60 @@ def test_the_first_score_of_each_family_is_that_which_chose_the_paper_s_epochs(n
     )
     expected = {"slt": ("BLEU-4", "higher"), "islr": ("top1-instance", "higher"), "cslr": ("WER", "lower")}
     assert (first.name, first.better) == expected[task.family]
+
+
+def fresh(gate: float) -> dict[str, torch.Tensor]:
+    """Weights with pictures, whose gate is open by about so much for every joint."""
+    state = UniSign(CONFIG, Setting("islr", "English", GLOSSES, inputs="rgb+pose")).network.state_dict()
+    state["fusion_gate.2.weight"] *= gate
+    state["fusion_gate.2.bias"].fill_(math.atanh(gate))
+    return state
+
+
+@pytest.mark.parametrize("gate", [0.0, 0.4])
+def test_a_gate_that_is_shut_begins_anew_and_an_open_one_does_not(staged: Staged, tmp_path: Path, gate: float) -> None:
+    saved = fresh(gate)
+    save_released(saved, path := tmp_path / "two.pth")
+    others = {"init": str(path), "modality": "rgb+pose", "videos": staged.videos}
+    training = TrainingRun(request(staged, tmp_path / "out", "finetune", changes=("recipe.weight_decay=0",), **others))
+    network = training.trainer.network
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+    same = {name: torch.equal(value, saved[name]) for name, value in start.items()}
+    assert all(holds for name, holds in same.items() if not name.startswith("fusion_gate."))
+    assert same["fusion_gate.2.weight"] is same["fusion_gate.2.bias"] is same["fusion_gate.0.weight"] is (gate > 0)
+    assert [line.partition(": ")[0] for line in training.warnings] == ([] if gate else ["--init"])
+    assert ("; gate begun anew" in training.kept.trained_on) is (not gate)
+    assert training.identity.get("gate") == (None if gate else "begun anew")
+    next(training.trainer.run())
+    gates = {name for name, _ in network.named_parameters() if name.startswith("fusion_gate.")}
+    assert unmoved(start, network.state_dict(), gates) == set()
+    assert len(gates) == 4
+
+
+def test_a_stage_that_begins_with_poses_takes_no_weights_for_pictures(staged: Staged, tmp_path: Path) -> None:
+    for name in ("all", "some"):
+        state = fresh(0.1)
+        if name == "some":
+            state = {name: value for name, value in state.items() if not name.startswith("rgb_proj.")}
+        save_released(state, path := tmp_path / f"{name}.pth")
+        with pytest.raises(OptionError, match=r"looks at rgb.pose; pretrain-rgb-pose .* begins with .* looks at pose"):
+            TrainingRun(request(staged, tmp_path / "a", "pretrain-rgb-pose", init=str(path), videos=staged.videos))
+
+
+def test_a_damaged_video_ends_a_training_with_a_message(staged: Staged, tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(staged.videos, videos)
+    video = videos / "train" / "train-03.mp4"
+    video.write_bytes(video.read_bytes()[:-500])
+    one = str(staged.folder / "one" / "last.toml")
+    training = TrainingRun(request(staged, tmp_path / "a", "pretrain-rgb-pose", init=one, videos=videos))
+    with pytest.raises(DataError, match=r"clip train-03: .*train-03.mp4.*--resume goes on; or take its video"):
+        training.execute()
+
+
+def test_a_training_without_a_start_says_so(staged: Staged, tmp_path: Path) -> None:
+    (line,) = TrainingRun(request(staged, tmp_path / "a", None)).warnings
+    assert line.startswith("staged begins with random weights; name weights with --init, or one of its stages with")
+    one = str(staged.folder / "one" / "last.toml")
+    assert TrainingRun(request(staged, tmp_path / "a", None, init=one)).warnings == []
+    assert TrainingRun(request(staged, tmp_path / "a", "finetune", init=one)).warnings == []
