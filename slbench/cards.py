@@ -200,7 +200,8 @@ class Recipe(Frozen):
     threads: Positive | None = None
     """CPU threads; None: as many as PyTorch takes. The weights depend on it, and one is fastest for small networks."""
     repeats: dict[str, Positive] = {}
-    """Task -> how often an epoch goes through its clips, changed in the same way each time; otherwise once."""
+    """Task -> how often an epoch goes through its clips, otherwise once. What is left to chance follows from seed and
+    epoch, so a clip is changed in the same way each time."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay a step of the exponential moving average of the weights that is evaluated and kept; 0: the weights."""
     augmentation: Augmentation = Augmentation()

@@ -26,7 +26,8 @@ class Ranked(Frozen):
     log_likelihood: float
     """Natural logarithm, rounded."""
     posterior: float | None = None
-    """Of closed decoding: the gloss's share of the likelihood of all glosses of the task, rounded; they sum to 1."""
+    """Of closed decoding: the gloss's share of the likelihood of all glosses of the task, rounded. All shares sum to 1;
+    those of the glosses that are kept may sum to less."""
 
 
 class Prediction(Frozen):
@@ -43,7 +44,7 @@ class Prediction(Frozen):
     error: str | None = None
     """Why there is no answer."""
     measures: dict[str, float] = Field(default_factory=dict)
-    """What the model says of its own work on the clip, such as how far a gate was open; rounded."""
+    """What the model says of its own work on the clip, such as how far a gate was open; see `significant`."""
 
     def answer(self) -> Answer:
         """What the metrics see."""
@@ -93,7 +94,7 @@ class ModelStamp(Frozen):
     weights_from: str = ""
     """Where they come from, if they do not lie beside the card: a repository and its commit, or the user's own file."""
     selected_on: str = ""
-    """Split that the epoch was chosen on, where it is known not to be dev."""
+    """Split that the epoch was chosen on, where it is known not to be dev; `none`: the last epoch was taken."""
     deviations: tuple[str, ...] = ()
     """What the model card names as done otherwise than in the paper's own code."""
     parameters: int
@@ -113,6 +114,9 @@ class Options(Frozen):
     seed: int
     decoding: str = "open"
     """Whether any text could come out, as in the papers, or (`closed`) only glosses of the task."""
+    vocabulary: str = ""
+    """Of closed decoding of sentences: how many glosses could come out, their sha256, and that of the data of train,
+    which they are from."""
     mock: bool = False
     """Whether the clips were made up; `task` then tells of them instead of the corpus."""
 
@@ -216,12 +220,21 @@ def answers_of(predictions: Sequence[Prediction]) -> list[Answer]:
 
 
 def mean_measures(predictions: Sequence[Prediction]) -> dict[str, float]:
-    """Mean of each measure over the clips that have it, rounded like a share in percent with two decimals."""
+    """Mean of each measure over the clips that have it, rounded as they are."""
     found: dict[str, list[float]] = {}
     for prediction in predictions:
         for name, value in prediction.measures.items():
             found.setdefault(name, []).append(value)
-    return {name: round(fmean(values), 4) for name, values in sorted(found.items())}
+    return {name: significant(fmean(values)) for name, values in sorted(found.items())}
+
+
+def significant(value: float) -> float:
+    """A measure with four significant digits, so that a gate that is hardly open is not taken for one that is shut.
+
+    Uni-Sign's gate has the same bits in any batch. Another model's measure that the batch moves by a millionth of its
+    value, as float32 does, is rounded to another number in at most one clip of a hundred.
+    """
+    return float(f"{value:.4g}")
 
 
 def predictions_text(predictions: Sequence[Prediction]) -> str:

@@ -67,7 +67,7 @@ def train(
                 select_on_test=select_on_test,
             )
         )
-    for line in planned.missing:
+    for line in planned.warnings:
         errors().print(line, style="yellow", soft_wrap=True)
     kept = "the same command with --resume goes on from the last checkpoint"
     with stoppable(kept), training_progress(planned.card.recipe.epochs) as report:

@@ -11,9 +11,11 @@ from filelock import FileLock, Timeout
 
 from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
+from slbench.data.prepare import prepare
 from slbench.data.store import SplitClips
 from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
-from slbench.files import write_text
+from slbench.files import text_digest, write_text
+from slbench.modeling.base import Decoding
 from slbench.records import Prediction
 
 
@@ -47,18 +49,41 @@ def task_dataset(task: TaskCard) -> DatasetCard:
     return dataset
 
 
-def with_vocabulary(task: TaskCard, split: SplitClips) -> TaskCard:
+def with_vocabulary(task: TaskCard, split: SplitClips, train: SplitClips | None = None) -> TaskCard:
     """The task with its closed vocabulary, which may stand in the corpus itself instead of on the card.
 
     Its digest is another one than that of the card.
+
+    Args:
+        train: see `closed_sentences`.
     """
+    if train is not None:
+        return with_sentence_glosses(task, train)
     if task.family != "islr" or task.glosses:
         return task
     return task.model_copy(update={"glosses": split.manifest.vocabulary})
 
 
-def check_closed(task: TaskCard, dataset: DatasetCard) -> None:
+def closed_sentences(
+    task: TaskCard, dataset: DatasetCard, decoding: Decoding, made_up: SplitClips | None = None
+) -> SplitClips | None:
+    """The split train, where nothing but its glosses is to come out: closed decoding of sentences; otherwise None.
+
+    Args:
+        made_up: what is there in its place in a mock run.
+
+    Raises:
+        DataError: it is not prepared.
+    """
+    if decoding == "open" or task.family != "cslr":
+        return None
+    return prepare(dataset, ["train"]).split("train") if made_up is None else made_up
+
+
+def check_closed(task: TaskCard, dataset: DatasetCard, decoding: Decoding) -> None:
     """Raise OptionError where `--decoding closed` has no glosses to hold to."""
+    if decoding == "open":
+        return
     if task.family == "slt":
         raise OptionError(f"--decoding closed: {task.name} is translation, which has no glosses; use --decoding open")
     if task.family == "cslr" and "train" not in dataset.splits:
@@ -80,6 +105,14 @@ def with_sentence_glosses(task: TaskCard, train: SplitClips) -> TaskCard:
     if not glosses:
         raise DataError(f"--decoding closed: no clip of {train.manifest.dataset}'s train has glosses")
     return task.model_copy(update={"glosses": tuple(glosses)})
+
+
+def vocabulary_note(asked: TaskCard, train: SplitClips | None) -> str:
+    """Which glosses could come out, for a record, where no card says it: those of `closed_sentences`."""
+    if train is None:
+        return ""
+    digest = text_digest("\n".join(asked.glosses))
+    return f"{len(asked.glosses)} glosses, sha256 {digest}, of train's data {train.manifest.data_digest}"
 
 
 def check_said(task: TaskCard, predictions: Sequence[Prediction]) -> None:

@@ -134,13 +134,25 @@ def _clips(task: TaskCard, split: SplitClips, pictures: Pictured) -> SplitClips:
     return clips
 
 
-def missing(course: Course) -> Iterator[str]:
-    """What a user must know of clips that are left out."""
+def incomplete(course: Course) -> Iterator[SplitClips]:
+    """The splits of which clips are left out."""
     for split in (course.train, course.scored):
         if split is not None and len(split) < split.manifest.clips:
-            data = split.manifest
-            yield (
-                f"{data.dataset}, {data.split}: {data.clips - len(split):,} of {data.clips:,} clips are left out, "
-                f"since their frames could not be read or, where they are wanted, there are no pictures of them "
-                f"(`slbench data verify {data.dataset}` says why)"
-            )
+            yield split
+
+
+def used(course: Course) -> list[str]:
+    """How much of each such split is used, for the card of the weights."""
+    name = course.task.name
+    return [f"{len(one)} of {one.manifest.clips} clips of {name}'s {one.manifest.split}" for one in incomplete(course)]
+
+
+def missing(course: Course) -> Iterator[str]:
+    """What a user must know of clips that are left out."""
+    for split in incomplete(course):
+        data = split.manifest
+        yield (
+            f"{data.dataset}, {data.split}: {data.clips - len(split):,} of {data.clips:,} clips are left out, "
+            f"since their frames could not be read or, where they are wanted, there are no pictures of them "
+            f"(`slbench data verify {data.dataset}` says why)"
+        )

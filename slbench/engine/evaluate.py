@@ -21,11 +21,11 @@ from slbench.engine.checks import (
     check_closed,
     check_pictures,
     check_references,
-    check_said,
     check_writable,
+    closed_sentences,
     only_writer,
     task_dataset,
-    with_sentence_glosses,
+    vocabulary_note,
     with_vocabulary,
 )
 from slbench.engine.determinism import PRECISIONS, choose_device, make_deterministic
@@ -83,8 +83,7 @@ class Run:
             check_pictures(self.card, request.videos)
         self._check_names()
         self.dataset: DatasetCard = task_dataset(self.task)
-        if request.decoding == "closed":
-            check_closed(self.task, self.dataset)
+        check_closed(self.task, self.dataset, request.decoding)
         if not request.mock:
             reader_reference(self.dataset)
         self.protocol, *self.also = (
@@ -95,7 +94,9 @@ class Run:
         check_writable(request.output)
         make_deterministic(request.seed)
         self.split: SplitClips = self._made_up() if request.mock else self._prepared()
-        self.asked = self._with_glosses()
+        made_up = self.split if request.mock else None
+        self.train = closed_sentences(self.task, self.dataset, request.decoding, made_up)
+        self.asked = with_vocabulary(self.task, self.split, self.train)
         check_references(self.asked, self.split)
         setting = setting_of(self.asked, request.num_beams, request.seed, self.card.inputs, request.decoding)
         self.model: Model = build_model(self.card, setting)
@@ -125,13 +126,6 @@ class Run:
         """Clips of the task's shape; the corpus and its reader are not touched."""
         clips, pictures = self.request.limit or CLIPS, self.card.inputs == "rgb+pose"
         return MockSplit(self.task, self.request.seed, clips, self.request.split, pictures)
-
-    def _with_glosses(self) -> TaskCard:
-        """The task with the glosses that its clips or, for closed decoding of sentences, those of train have."""
-        if self.request.decoding == "open" or self.task.family != "cslr":
-            return with_vocabulary(self.task, self.split)
-        train = self.split if self.request.mock else prepare(self.dataset, ["train"]).split("train")
-        return with_sentence_glosses(self.task, train)
 
     def _check_names(self) -> None:
         check_fit(self.card, self.task)
@@ -252,10 +246,7 @@ class Run:
         precision, closed = PRECISIONS[self.request.precision], self.request.decoding == "closed"
         try:
             for batch in batches:
-                result = predict_batch(self.model, self.asked, self.split, batch, precision, closed)
-                if closed:
-                    check_said(self.asked, result.predictions)
-                yield result
+                yield predict_batch(self.model, self.asked, self.split, batch, precision, closed)
         except torch.OutOfMemoryError as error:
             raise OptionError(
                 f"--batch-size {self.request.batch_size}: out of memory on {self.device}; what was answered is kept, "
@@ -305,16 +296,17 @@ class Run:
             num_beams=request.num_beams,
             seed=request.seed,
             decoding=request.decoding,
+            vocabulary=vocabulary_note(self.asked, self.train),
             mock=request.mock,
         )
 
-    def _is_published(self) -> bool:
+    def _is_published(self, split: SplitClips) -> bool:
         """Whether the clips are a version of the split that the dataset card knows, as it stands today."""
         if self.request.mock or not self.dataset.needs_source:
             return True
-        ids = [self.split[index].id for index in range(len(self.split))]
-        listed = self.split.manifest.listing is not None
-        return listed and check_listing(self.dataset, self.request.split, ids) is not None
+        ids = [split[index].id for index in range(len(split))]
+        listed = split.manifest.listing is not None
+        return listed and check_listing(self.dataset, split.manifest.split, ids) is not None
 
     def _barred(self, failed: int) -> tuple[str, ...]:
         reasons = []
@@ -322,8 +314,10 @@ class Run:
             reasons.append(f"--mock: made-up clips{', untrained weights' if self.weights == UNTRAINED else ''}")
         if len(self.wanted) < len(self.split):
             reasons.append(f"--limit: {len(self.wanted)} of {len(self.split)} clips")
-        if not self._is_published():
+        if not self._is_published(self.split):
             reasons.append(f"the clips are no published version of {self.dataset.name}'s {self.request.split}")
+        if self.train is not None and not self._is_published(self.train):
+            reasons.append(f"the glosses are those of no published version of {self.dataset.name}'s train")
         if self.task.pretraining:
             reasons.append(f"{self.task.name} is for pre-training, and no benchmark")
         if self.request.split == "train":

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from slbench.cards import Modality
 from slbench.engine.weights import Tensors
 from slbench.errors import ModelError, some
-from slbench.modeling.base import Model
+from slbench.modeling.base import Model, Seeing
 
 SAVED_AS = (torch.float32, torch.bfloat16, torch.float16)
 """Precisions that weights come in; they are loaded into the network's own."""
@@ -26,8 +26,7 @@ def shared_names(network: nn.Module) -> dict[str, str]:
 
 def picture_names(model: Model | type[Model]) -> tuple[str, ...]:
     """How the names of the weights begin that a model has for pictures alone, if it says so (`rgb_names`)."""
-    names: tuple[str, ...] = getattr(model, "rgb_names", ())
-    return names
+    return model.rgb_names if isinstance(model, Seeing) else ()
 
 
 def modality_of(tensors: Tensors, names: Sequence[str]) -> Modality:
@@ -65,7 +64,7 @@ def fitted(model: Model, tensors: Tensors, path: Path, may_lack: Sequence[str] =
 
     Args:
         path: of the file, for messages.
-        may_lack: beginnings of names that need not be there.
+        may_lack: beginnings of names that need not be there; if any of them is, all must be.
 
     Raises:
         ModelError: something is missing, unexpected, of another shape, not a number, or saved twice with different
@@ -73,6 +72,8 @@ def fitted(model: Model, tensors: Tensors, path: Path, may_lack: Sequence[str] =
     """
     owners = shared_names(model.network)
     own = model.network.state_dict()
+    if any(name.startswith(tuple(may_lack)) for name in tensors):
+        may_lack = ()
     faults = _Faults(unexpected=[name for name in tensors if name not in owners])
     found: Tensors = {}
     for first in dict.fromkeys(owners.values()):

@@ -10,7 +10,9 @@ import torch
 from slbench.cards import Modality, ModelCard
 from slbench.catalog import resolve
 from slbench.engine.fitting import fitted, modality_of, picture_names
+from slbench.engine.gate import gate_of
 from slbench.engine.models import build_model, count_parameters, looking_at, save_tensors
+from slbench.engine.released import own_checkpoint
 from slbench.engine.weights import Tensors, read_tensors
 from slbench.errors import OptionError
 from slbench.files import file_digest
@@ -52,7 +54,7 @@ def inspected(card: ModelCard, path: Path) -> Inspected:
         state[name].copy_(value)
     precisions = Counter(str(value.dtype).removeprefix("torch.") for value in found.values())
     count = count_parameters(model.network)
-    return Inspected(file_digest(path), card.inputs, count, dict(precisions), _gate(model))
+    return Inspected(file_digest(path), card.inputs, count, dict(precisions), gate_of(model))
 
 
 def converted(
@@ -79,6 +81,7 @@ def converted(
     return save_tensors(
         {name: value.to(wanted if own[name].is_floating_point() else own[name].dtype) for name, value in found.items()},
         target,
+        own_checkpoint(path, card).selected_on,
     )
 
 
@@ -95,13 +98,3 @@ def _shown(card: ModelCard, tensors: Tensors, names: tuple[str, ...]) -> Modalit
     """What the file's names show; the card's own modality where the model does not say which are for pictures."""
     shown = modality_of(tensors, names) if names else card.inputs
     return shown if shown in (card.modalities or (card.inputs,)) else card.inputs
-
-
-def _gate(model: Model) -> float | None:
-    """What the model finds of its gate without data (`self_check`), where it has one."""
-    if not hasattr(model, "self_check"):
-        return None
-    model.network.eval()
-    with torch.no_grad():
-        found: dict[str, float] = model.self_check()
-    return found.get("gate")

@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from slbench.cards import Frozen, ModelCard, Weights, read_card
+from slbench.engine.courses import UNSCORED
 from slbench.engine.identity import Identity
 from slbench.engine.models import find_checkpoint, save_weights
 from slbench.errors import OutputError
@@ -40,6 +41,8 @@ class KeptModels:
     """Split that `best` is chosen on."""
     stage: str = ""
     """Of a training in several."""
+    begun_on: str = ""
+    """The split that the weights were chosen on that the training begins with."""
 
     def save(self, name: str, network: torch.nn.Module, when: str) -> str:
         """Write <name>-<digest>.safetensors, then the card <name>.toml that names it, then drop older weights.
@@ -54,7 +57,8 @@ class KeptModels:
         """
         older = set(self.folder.glob(f"{name}-*.safetensors"))
         unnamed = self.folder / f".{name}.safetensors"
-        digest = save_weights(network, unnamed)
+        selected_on = self._selected_on(name)
+        digest = save_weights(network, unnamed, selected_on)
         path = unnamed.replace(self.folder / f"{name}-{digest[:8]}.safetensors")
         weights = Weights(
             file=path.name,
@@ -62,7 +66,7 @@ class KeptModels:
             command=self.command,
             trained_on=f"{self.trained_on}; {when}",
             seed=self.seed,
-            selected_on=self.selected_on,
+            selected_on=selected_on,
             stage=self.stage,
         )
         # What is released is another's weights: this card names those beside it.
@@ -71,6 +75,12 @@ class KeptModels:
         for old in older - {path}:
             old.unlink()
         return digest
+
+    def _selected_on(self, name: str) -> str:
+        """Of `best` or `last`, which nothing chose; but what was chosen on test has seen test ever after."""
+        if self.begun_on == "test":
+            return self.begun_on
+        return self.selected_on if name == "best" else UNSCORED
 
     def exist(self) -> bool:
         """Whether there is any model in the folder, this one or another."""

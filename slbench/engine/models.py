@@ -14,10 +14,13 @@ from safetensors.torch import save_file
 from slbench.cards import Modality, ModelCard, TaskCard
 from slbench.catalog import blamed, resolve
 from slbench.engine.fitting import fitted, shared_names
-from slbench.engine.weights import read_tensors
+from slbench.engine.weights import SELECTED_ON, read_tensors
 from slbench.errors import CardError, ModelError, OptionError
 from slbench.files import atomic_path, file_digest
 from slbench.modeling.base import Decoding, Model, Setting
+
+UNREMARKABLE = ("", "dev", "none")
+"""Of the splits that an epoch may be chosen on: these are not noted in a file of weights."""
 
 
 def setting_of(
@@ -75,7 +78,7 @@ class Checkpoint:
         path: of the file.
         sha256: of it.
         origin: where it comes from; empty: it lies beside its card.
-        selected_on: split that the epoch was chosen on.
+        selected_on: split that the epoch was chosen on; `none`: it is the last one; empty: not known.
     """
 
     path: Path
@@ -109,7 +112,7 @@ def load_weights(model: Model, checkpoint: Checkpoint, may_lack: Sequence[str] =
     """Load a checkpoint into the network, in the network's precision; see `fitting.fitted` for what it must have.
 
     Args:
-        may_lack: beginnings of names that need not be there; these weights stay as they are.
+        may_lack: beginnings of names of which none need be there; these weights then stay as they are.
 
     Raises:
         ModelError: it cannot be read, or does not fit; the network is as it was.
@@ -120,21 +123,27 @@ def load_weights(model: Model, checkpoint: Checkpoint, may_lack: Sequence[str] =
     model.network.load_state_dict(state, strict=len(state) == len(owners))
 
 
-def save_weights(network: torch.nn.Module, path: Path) -> str:
-    """Write a checkpoint as safetensors, atomically; its sha256. Raises OutputError where that is impossible."""
+def save_weights(network: torch.nn.Module, path: Path, selected_on: str = "dev") -> str:
+    """Write a checkpoint as safetensors; see `save_tensors`."""
     state = network.state_dict()
-    return save_tensors({name: state[name] for name in dict.fromkeys(shared_names(network).values())}, path)
+    tensors = {name: state[name] for name in dict.fromkeys(shared_names(network).values())}
+    return save_tensors(tensors, path, selected_on)
 
 
-def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> str:
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, selected_on: str = "dev") -> str:
     """Write tensors, each once, as safetensors; atomically; sha256 of the file.
+
+    Args:
+        selected_on: split that the epoch was chosen on; in the file's metadata unless it is `UNREMARKABLE`, so that it
+            is not lost where the file goes without its card.
 
     Raises:
         OutputError: it cannot be written.
     """
+    notes = None if selected_on in UNREMARKABLE else {SELECTED_ON: selected_on}
     with atomic_path(path) as temporary:
         try:
-            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
+            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, notes)
         except SafetensorError as error:  # a full disk comes as this
             raise OSError(str(error)) from error
     return file_digest(path)

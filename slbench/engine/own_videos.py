@@ -16,13 +16,12 @@ from slbench.data.extractor import Extractor, extractor_of
 from slbench.data.pictured import VideoPictures
 from slbench.data.poses import PoseFile, Poses
 from slbench.data.poses.files import POSE_SUFFIXES
-from slbench.data.prepare import prepare
 from slbench.data.store import ClipRow, Store, folder_of, prepared_splits
 from slbench.data.wholebody import EstimatorOptions, need_extra
 from slbench.engine.checks import (
     check_closed,
-    check_said,
     check_seed,
+    closed_sentences,
     task_dataset,
     with_sentence_glosses,
     with_vocabulary,
@@ -132,8 +131,7 @@ class OwnVideos:
         self._check_options()
         check_fit(self.card, task)
         self.dataset = task_dataset(task)
-        if request.decoding == "closed":
-            check_closed(task, self.dataset)
+        check_closed(task, self.dataset, request.decoding)
         weights = weights_of(self.card, task, request.checkpoint)
         self.task = _with_glosses(task, self.dataset, request.decoding)
         device = choose_device(request.device)
@@ -214,8 +212,6 @@ class OwnVideos:
             for batch in load_batches(self.model, clips, range(len(clips)), BATCH, workers=0):
                 closed = self.request.decoding == "closed"
                 result = predict_batch(self.model, self.task, clips, batch, torch.float32, closed)
-                if closed:
-                    check_said(self.task, result.predictions)
                 yield from zip((loaded.index for loaded in batch), result.predictions, strict=True)
         except torch.OutOfMemoryError as error:
             raise OptionError(
@@ -254,8 +250,9 @@ class OwnVideos:
 
 def _with_glosses(task: TaskCard, dataset: DatasetCard, decoding: Decoding) -> TaskCard:
     """The task with its closed vocabulary, which may stand in the prepared corpus."""
-    if task.family == "cslr" and decoding == "closed":
-        return with_sentence_glosses(task, prepare(dataset, ["train"]).split("train"))
+    train = closed_sentences(task, dataset, decoding)
+    if train is not None:
+        return with_sentence_glosses(task, train)
     if task.family == "islr" and not task.glosses and dataset.needs_source:
         splits = prepared_splits(dataset)
         if not splits:

@@ -12,15 +12,16 @@ from slbench.cards import TaskCard
 from slbench.data.batching import length_buckets
 from slbench.data.clip import Clip
 from slbench.data.store import Clips
+from slbench.engine.checks import check_said
 from slbench.engine.models import autocast, device_of
 from slbench.errors import ClipError, ModelError
 from slbench.modeling.base import Inputs, Model, Output
-from slbench.records import Prediction, Ranked
+from slbench.records import Prediction, Ranked, significant
 
 TOP_K = 10
 """Glosses kept of ISLR's ranking."""
 DECIMALS = 3
-"""Of log-likelihoods and measures in a prediction file: coarser than what the batch size moves in float32."""
+"""Of log-likelihoods in a prediction file: coarser than what the batch size moves in float32."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ def predict_batch(
 
     Args:
         closed: whether nothing but glosses can come out, so that their likelihoods are given as posteriors too.
+
+    Raises:
+        ModelError: a model that was held to the glosses says something else, or gives not one answer a clip.
     """
     seconds = {"load": sum(loaded.seconds for loaded in batch)}
     usable = [loaded.inputs for loaded in batch if loaded.inputs is not None]
@@ -90,6 +94,8 @@ def predict_batch(
             predictions.append(Prediction(id=row.id, reference=reference, error=loaded.error))
         else:
             predictions.append(_prediction(row.id, reference, next(outputs), task.glosses, closed))
+    if closed:
+        check_said(task, predictions)
     frames = sum(loaded.frames for loaded in batch if loaded.inputs is not None)
     return BatchResult(predictions, frames, seconds)
 
@@ -119,7 +125,7 @@ def _prediction(clip_id: str, reference: str, output: Output, glosses: tuple[str
         what = "measures" if all(map(math.isfinite, output.log_likelihoods)) else "likelihoods"
         return Prediction(id=clip_id, reference=reference, error=f"clip {clip_id}: the model's {what} are not finite")
     top_k = _ranked(output.log_likelihoods, glosses, closed)
-    measures = {name: round(value, DECIMALS) for name, value in sorted(output.measures.items())}
+    measures = {name: significant(value) for name, value in sorted(output.measures.items())}
     return Prediction(id=clip_id, reference=reference, hypothesis=output.text, top_k=top_k, measures=measures)
 
 

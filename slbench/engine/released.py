@@ -10,10 +10,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from slbench.cards import Digest, Frozen, Hub, ModelCard, Released, TaskCard
+from slbench.cards import Digest, Frozen, Hub, ModelCard, Released, Stage, TaskCard
 from slbench.data.hub import SHA256_LENGTH, HubFile, HubUnreachableError, digest_like, fetch, list_files, page
 from slbench.data.store import home
 from slbench.engine.models import Checkpoint, find_checkpoint
+from slbench.engine.weights import noted_selection
 from slbench.errors import ModelError, OutputError, some
 from slbench.files import file_digest, write_text
 
@@ -43,16 +44,22 @@ def weights_of(card: ModelCard, task: TaskCard, own: Path | None) -> Checkpoint 
         ModelError: there are none, or the file is not the one that the card describes.
     """
     if own is not None:
-        return own_checkpoint(own)
+        return own_checkpoint(own, card)
     return released_for(card, task) if card.weights is None and card.released else find_checkpoint(card)
 
 
-def own_checkpoint(path: Path) -> Checkpoint:
-    """A file that the user names; raises ModelError where it cannot be read."""
+def own_checkpoint(path: Path, card: ModelCard) -> Checkpoint:
+    """A file that the user names; raises ModelError where it cannot be read.
+
+    Which split its epoch was chosen on is known of the files that the card names, and of those that say it themselves.
+    """
     try:
-        return Checkpoint(path, file_digest(path), f"{path.name}, a file of the user's")
+        digest = file_digest(path)
     except OSError as error:
         raise ModelError(f"--checkpoint {path}: cannot be read ({error.strerror}); name a file of weights") from error
+    known = [one.selected_on for one in card.released if one.file == path.name]
+    selected_on = known[0] if known else noted_selection(path)
+    return Checkpoint(path, digest, f"{path.name}, a file of the user's", selected_on)
 
 
 def released_for(card: ModelCard, task: TaskCard) -> Released:
@@ -67,9 +74,25 @@ def released_for(card: ModelCard, task: TaskCard) -> Released:
     there = [f"{task} with --modality {one.inputs}" for one in card.released for task in one.tasks]
     raise ModelError(
         f"{card.name}: no weights were released for {task.name} with --modality {card.inputs}; there are some for "
-        f"{some(there)}. Name weights of your own with --checkpoint FILE, or train: "
-        f"slbench train --model {card.name} --task {task.name} --output FOLDER"
+        f"{some(there)}. Name weights of your own with --checkpoint FILE, or train: {_training(card, task)}"
     )
+
+
+def _training(card: ModelCard, task: TaskCard) -> str:
+    """The command that makes weights for a task; in stages, the last one of those that begin with trained weights."""
+    command = f"slbench train --model {card.name} --task {task.name} --output FOLDER"
+    fit = [name for name, stage in card.stages.items() if stage.after and card.inputs in stage.inputs]
+    if not fit:
+        return command
+    return f"{command} --stage {fit[-1]} --modality {card.inputs} --init FILE{starts_for(card, card.stages[fit[-1]])}"
+
+
+def starts_for(card: ModelCard, stage: Stage) -> str:
+    """Which of the authors' files a stage may begin with, as the end of a message; empty where there are none."""
+    would_do = [one for one in card.released if one.stage in stage.after]
+    alike = [one for one in would_do if one.inputs == card.inputs]
+    files = [f"{one.file} of {one.repository}" for one in alike or would_do]
+    return f"; released are {some(files)} (Hugging Face)" if files else ""
 
 
 def fetched(released: Released, report: Report = lambda _: None) -> Checkpoint:

@@ -9,15 +9,20 @@ import torch
 
 from slbench import catalog
 from slbench.cards import Augmentation, Modality, ModelCard, Stage
+from slbench.catalog import resolve
 from slbench.engine.changes import changed_card
-from slbench.engine.fitting import picture_names
+from slbench.engine.fitting import modality_of, picture_names
+from slbench.engine.gate import begin_shut_gate
 from slbench.engine.models import Checkpoint, find_checkpoint, load_weights, looking_at
-from slbench.engine.released import own_checkpoint
-from slbench.errors import OptionError, near, some
+from slbench.engine.released import own_checkpoint, starts_for
+from slbench.engine.weights import read_tensors
+from slbench.errors import OptionError, near
 from slbench.modeling.base import Model, Pretrainable
 
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
 """What --init takes beside cards."""
+GATE_ANEW = "begun anew"
+"""Of a gate, in cards and in what --resume compares."""
 
 
 def get_stage(card: ModelCard, name: str | None) -> Stage | None:
@@ -63,7 +68,7 @@ class Start:
 
     Attributes:
         stage: that they come from, as far as their card says; otherwise empty.
-        inputs: what their model looks at; None: not known.
+        inputs: what their model looks at, by its card or the names in the file; None: not known.
     """
 
     checkpoint: Checkpoint
@@ -83,41 +88,38 @@ def find_start(init: str | None, card: ModelCard, name: str | None) -> Start | N
         if stage is not None and stage.after:
             raise OptionError(
                 f"--stage {name}: begins with weights of {' or '.join(stage.after)}; name them with --init, the card "
-                f"that such a training has left (best.toml) or a file{_released(card, stage)}"
+                f"that such a training has left (best.toml) or a file{starts_for(card, stage)}"
             )
         return None
-    start = _start(init)
+    start = _start(init, card)
     if stage is not None:
         _check_start(init, start, card, stage, str(name))
     return start
 
 
-def _start(init: str) -> Start:
-    if Path(init).suffix in WEIGHT_FILES:
-        if not Path(init).is_file():
+def _start(init: str, card: ModelCard) -> Start:
+    path = Path(init)
+    if path.suffix in WEIGHT_FILES:
+        if not path.is_file():
             raise OptionError(f"--init {init}: there is no such file")
-        return Start(own_checkpoint(Path(init)))
-    card = catalog.get_model(init)
-    return Start(find_checkpoint(card), "" if card.weights is None else card.weights.stage, card.inputs)
+        pictures = picture_names(resolve(card.implementation, card))
+        inputs = modality_of(read_tensors(path), pictures) if pictures else None
+        return Start(own_checkpoint(path, card), inputs=inputs)
+    other = catalog.get_model(init)
+    return Start(find_checkpoint(other), "" if other.weights is None else other.weights.stage, other.inputs)
 
 
 def _check_start(init: str, start: Start, card: ModelCard, stage: Stage, name: str) -> None:
     if start.stage and start.stage not in stage.after:
         begins = " or ".join(stage.after) or "no other stage"
         raise OptionError(f"--init {init}: comes from the stage {start.stage}, but {name} begins with {begins}")
-    looked_at = {inputs for one in stage.after for inputs in card.stages[one].inputs}
-    if start.inputs is not None and start.inputs != card.inputs and card.inputs in looked_at:
+    before = [inputs for one in stage.after for inputs in card.stages[one].inputs] or [card.inputs]
+    wanted = card.inputs if card.inputs in before else before[0]
+    if start.inputs not in (None, wanted):
         raise OptionError(
-            f"--init {init}: its model looks at {start.inputs}; {name} with {card.inputs} begins with one that does so"
+            f"--init {init}: has weights of a model that looks at {start.inputs}; {name} with {card.inputs} begins "
+            f"with those of one that looks at {wanted}"
         )
-
-
-def _released(card: ModelCard, stage: Stage) -> str:
-    """Which of the authors' files would do."""
-    would_do = [one for one in card.released if one.stage in stage.after]
-    alike = [one for one in would_do if one.inputs == card.inputs]
-    files = [f"{one.file} of {one.repository}" for one in alike or would_do]
-    return f"; released are {some(files)} (Hugging Face)" if files else ""
 
 
 def may_lack(card: ModelCard, name: str | None, model: Model) -> tuple[str, ...]:
@@ -144,14 +146,57 @@ def sources_of(card: ModelCard, name: str | None, changes: Sequence[str]) -> dic
     return sources
 
 
-def begin(model: Model, sources: Mapping[str, str], start: Start | None, lacking: Sequence[str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Begun:
+    """What a training has begun with.
+
+    Attributes:
+        pretrained: part -> sha256 of its weights.
+        gate_anew: whether the gate of the start was shut, so that it begins as in a fresh network.
+    """
+
+    start: Start | None
+    pretrained: Mapping[str, str]
+    gate_anew: bool
+
+    @property
+    def chosen_on(self) -> str:
+        """The split that the epoch of the start was chosen on."""
+        return "" if self.start is None else self.start.checkpoint.selected_on
+
+    def identity(self) -> dict[str, str | None]:
+        """What of it decides the weights."""
+        parts = {f"pretrained {part}": digest for part, digest in self.pretrained.items()}
+        gate = {"gate": GATE_ANEW} if self.gate_anew else {}
+        return {"init": None if self.start is None else self.start.checkpoint.sha256, **parts, **gate}
+
+    def marks(self) -> list[str]:
+        """What a reader of the weights' card must know of it."""
+        found = {"begun with weights chosen on test": self.chosen_on == "test", f"gate {GATE_ANEW}": self.gate_anew}
+        return [mark for mark, holds in found.items() if holds]
+
+    def warnings(self, card: ModelCard, name: str | None) -> Iterator[str]:
+        """What a user must know of it before the training."""
+        if self.gate_anew:
+            yield (
+                "--init: in these weights the gate before the pictures is shut, and no gradient leads away from there; "
+                "it begins anew, as in a fresh network"
+            )
+        if card.stages and name is None and self.start is None:
+            besides = f" but {', '.join(self.pretrained)}" if self.pretrained else ""
+            yield (
+                f"{card.name} begins with random weights{besides}; name weights with --init, or one of its stages "
+                f"with --stage ({', '.join(card.stages)})"
+            )
+
+
+def begin(model: Model, sources: Mapping[str, str], start: Start | None, lacking: Sequence[str]) -> Begun:
     """Load the weights of the start: first the pretrained parts, then those of an earlier training over them.
+
+    A gate that is shut in them begins anew: the released code leaves it so, and it would stay shut for ever.
 
     Args:
         lacking: see `may_lack`.
-
-    Returns:
-        part -> sha256 of its weights.
 
     Raises:
         OptionError: the model has no parts that can be loaded.
@@ -162,9 +207,10 @@ def begin(model: Model, sources: Mapping[str, str], start: Start | None, lacking
             raise OptionError(f"{type(model).__name__} has no `load_pretrained`, so no part of it can begin so")
         model.load_pretrained(part, source)
     digests = {part: _digest(model.network, part) for part in sources}
-    if start is not None:
-        load_weights(model, start.checkpoint, tuple(lacking))
-    return digests
+    if start is None:
+        return Begun(None, digests, gate_anew=False)
+    load_weights(model, start.checkpoint, tuple(lacking))
+    return Begun(start, digests, begin_shut_gate(model))
 
 
 def _digest(network: torch.nn.Module, part: str) -> str:

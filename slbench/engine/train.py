@@ -181,11 +181,14 @@ class Trainer:
         chance = np.random.default_rng([self.seed, self.place.epoch, index])
         try:
             clip = course.train.clip(index)
+            if clip.video is None:
+                clip = augmented(clip, self.recipe.augmentation, chance)
+            return course.model.prepare(clip, self.place.epoch)  # which reads the pictures
         except ClipError as error:
-            raise DataError(f"training stops, a clip cannot be used: {error}") from error
-        if clip.video is None:
-            clip = augmented(clip, self.recipe.augmentation, chance)
-        return course.model.prepare(clip, self.place.epoch)
+            raise DataError(
+                f"training stops, a clip cannot be used: {error}. Mend it, and the same command with --resume goes on; "
+                "or take its video or poses away, so that it is left out, and train in another folder"
+            ) from error
 
     def _check_finite(self, name: str, value: torch.Tensor, batches: Sequence[Batch]) -> None:
         """Before the step: AdamW would carry one value that is not finite into every weight."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,14 +12,23 @@ from slbench.cards import TaskCard
 from slbench.data.prepare import reader_reference
 from slbench.engine.checkpoints import Checkpoints, Saved
 from slbench.engine.checks import check_pictures, check_seed, check_writable, only_writer, task_dataset, with_vocabulary
-from slbench.engine.courses import UNSCORED, Pictured, missing, open_course, open_store, scored_on, scored_split
+from slbench.engine.courses import (
+    UNSCORED,
+    Pictured,
+    missing,
+    open_course,
+    open_store,
+    scored_on,
+    scored_split,
+    used,
+)
 from slbench.engine.determinism import choose_device, make_deterministic
 from slbench.engine.events import Epoch, Event, Resumed
 from slbench.engine.identity import check_same, training_identity
 from slbench.engine.kept import Ended, KeptModels
 from slbench.engine.log import TrainingLog
 from slbench.engine.models import build_model, check_fit, setting_of
-from slbench.engine.stages import Start, begin, find_start, may_lack, sources_of, staged_card
+from slbench.engine.stages import begin, find_start, may_lack, sources_of, staged_card
 from slbench.engine.train import Trainer
 from slbench.engine.training_request import TrainingRequest as TrainingRequest
 from slbench.errors import ModelError, OptionError, OutputError
@@ -60,18 +70,22 @@ class TrainingRun:
         train = [store.split("train") for store in stores]
         self.asked = [with_vocabulary(*parts) for parts in zip(self.tasks, train, strict=True)]
         models = self._models()
-        pretrained = self._begin(models[0], sources, start)
+        begun = begin(models[0], sources, start, may_lack(self.card, request.stage, models[0]))
         for model in models:
             model.network = models[0].network.to(device)
         pictures = Pictured(self.card.inputs != "pose", request.videos)
         parts = zip(self.asked, models, stores, self.scored, strict=True)
         courses = [open_course(*one, pictures) for one in parts]
-        self.missing = [line for course in courses for line in missing(course)]
+        marks = [*begun.marks(), *(part for course in courses for part in used(course))]
+        self.kept = replace(self.kept, trained_on="; ".join([self.kept.trained_on, *marks]), begun_on=begun.chosen_on)
+        self.warnings = [
+            *begun.warnings(self.card, request.stage),
+            *(line for course in courses for line in missing(course)),
+        ]
         self.trainer = Trainer(courses, self.card.recipe, request.seed)
         decided = {
             "stage": request.stage,
-            "init": None if start is None else start.checkpoint.sha256,
-            **{f"pretrained {part}": digest for part, digest in pretrained.items()},
+            **begun.identity(),
             "seed": request.seed,
         }
         self.identity = training_identity(self.card, courses, decided)
@@ -112,10 +126,6 @@ class TrainingRun:
                     "its layers have other sizes; train them apart"
                 )
         return models
-
-    def _begin(self, model: Trainable, sources: dict[str, str], start: Start | None) -> dict[str, str]:
-        """Load what the training begins with; part -> sha256 of its weights."""
-        return begin(model, sources, start, may_lack(self.card, self.request.stage, model))
 
     def _only_writer(self) -> AbstractContextManager[None]:
         return only_writer(self.output / ".train.lock")

@@ -7,11 +7,13 @@ of the plain dictionary. Which of them a file is, its first bytes say; its name 
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -24,6 +26,8 @@ DISTRIBUTED = "module."
 """What DistributedDataParallel and DeepSpeed put before every name."""
 OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How files of `torch.save` began before it wrote archives."""
+SELECTED_ON = "selected_on"
+"""Key in the metadata of a safetensors file: the split that its epoch was chosen on, where that is no dev."""
 AGAIN = "get the file again"
 FOREIGN = {
     b"version https://git-lfs": "a pointer of git LFS instead of the file; `git lfs pull` gets the file",
@@ -42,14 +46,34 @@ def read_tensors(path: Path) -> Tensors:
         ModelError: the file is absent, damaged, of another kind, or asks for code to be run.
     """
     kind = _kind(path)
-    try:
+    with _understood(path):
         held = load_file(path) if kind == "safetensors" else _load(path, mapped=kind == "archive")
+    return _without_prefix(_tensors(held, path))
+
+
+def noted_selection(path: Path) -> str:
+    """The split that the epoch was chosen on, if a safetensors file says so; otherwise empty.
+
+    Raises:
+        ModelError: as `read_tensors`.
+    """
+    if _kind(path) != "safetensors":
+        return ""
+    with _understood(path), safe_open(path, framework="pt") as file:
+        notes: dict[str, str] = file.metadata() or {}
+    return notes.get(SELECTED_ON, "")
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """Say what is wrong with a file that a library cannot read."""
+    try:
+        yield
     except pickle.UnpicklingError as error:
         raise ModelError(f"{path}: {_not_loaded(str(error))}") from error
     except Exception as error:  # what the libraries raise on damaged files has no common kind
         reason = (str(error) or type(error).__name__).split(". ")[0].splitlines()[0]
         raise ModelError(f"{path}: cannot be read as weights ({reason}); it is damaged or of another kind") from error
-    return _without_prefix(_tensors(held, path))
 
 
 def _load(path: Path, mapped: bool) -> Any:

@@ -71,7 +71,8 @@ class Model(Protocol):
         """One clip, on the CPU, from nothing but the clip, the seed and the draw; runs in loader workers.
 
         Args:
-            draw: 0 for an answer. In training the epoch, so that what is left to chance differs from one to the next.
+            draw: 0 for an answer. In training the epoch, so that what is left to chance differs from one to the next;
+                it is the same for a clip that an epoch repeats (`recipe.repeats`).
 
         Raises:
             ClipError: the clip cannot be used, such as for a video that is shorter than its poses.
@@ -89,6 +90,23 @@ class Trainable(Model, Protocol):
 
     def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
         """Scalar training loss of a batch."""
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """A model that looks at pictures where its setting says so, through a gate that can be shut."""
+
+    rgb_names: tuple[str, ...]
+    """How the names begin of the weights that pictures add; of the class, since checkpoints are told apart by it."""
+
+    def self_check(self) -> Mapping[str, float]:
+        """What the network says of itself without data: `gate`, how far it is open in the mean, from 0 to 1.
+
+        Empty where the setting has no pictures. At exactly 0 pictures change no answer.
+        """
+
+    def begin_gate(self) -> None:
+        """Give the gate the weights of a fresh network, by chance: no gradient leads away from one that is shut."""
 
 
 @runtime_checkable

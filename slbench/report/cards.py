@@ -129,7 +129,7 @@ def checkpoint_rows(path: Path, found: "Inspected") -> dict[str, str]:
 def _gate_line(opening: float) -> str:
     """What the mean opening says."""
     dead = "0: with these weights the RGB branch does nothing, answers are those of the poses alone"
-    alive = f"{opening:.4f}; at 0 the RGB branch would do nothing"
+    alive = f"{opening:.4g}; at 0 the RGB branch would do nothing"
     return f"mean opening on made-up features {dead if opening == 0 else alive}"
 
 

@@ -101,20 +101,24 @@ def looks(record: RunRecord) -> list[str]:
 
 
 def unlike_the_paper(record: RunRecord) -> list[str]:
-    """What was chosen otherwise than in Uni-Sign's paper, whose search is open and has 4 beams; mostly nothing."""
+    """Of decoding, beams and checkpoint, what was chosen otherwise than in Uni-Sign's paper; mostly nothing.
+
+    The paper's search is open and has 4 beams. That the checkpoint is a last epoch is said, too.
+    """
     options, chosen_on = record.options, record.model.selected_on
     found = {
         "closed vocabulary": options.decoding == "closed",
         "greedy": options.num_beams == 1,
         f"{options.num_beams} beams": options.num_beams not in (1, PAPER_BEAMS),
-        f"checkpoint chosen on {chosen_on}": chosen_on not in ("", "dev"),
+        f"checkpoint chosen on {chosen_on}": chosen_on not in ("", "dev", "none"),
+        "last epoch": chosen_on == "none",
     }
     return [name for name, holds in found.items() if holds]
 
 
 def _measured(name: str, mean: float) -> str:
     if name in SHARES:
-        return f"{SHARES[name]} {100 * mean:.1f} % on average"
+        return f"{SHARES[name]} {100 * mean:.3g} % on average"
     return f"{name} {mean:.4g} on average"
 
 

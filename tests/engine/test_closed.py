@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import GLOSSES, FakeCorpus
 
-from slbench.engine import evaluate
+from slbench.engine import checks
 from slbench.engine.checks import with_sentence_glosses
 from slbench.engine.evaluate import Run, RunRequest
 from slbench.errors import DataError, ModelError, OptionError
@@ -102,14 +102,14 @@ def test_train_without_glosses(corpus: FakeCorpus, tmp_path: Path) -> None:
 
 def test_train_that_is_not_prepared(sentences: FakeCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for a corpus that a user prepares: the message has the command."""
-    really = evaluate.prepare
+    really = checks.prepare
 
     def prepared(dataset, splits):
         if splits == ["train"]:
             raise DataError(f"{dataset.name}: train is not prepared; do it once with: slbench data prepare")
         return really(dataset, splits)
 
-    monkeypatch.setattr(evaluate, "prepare", prepared)
+    monkeypatch.setattr(checks, "prepare", prepared)
     with pytest.raises(DataError, match="train is not prepared"):
         Run(request(sentences, tmp_path))
     Run(request(sentences, tmp_path, decoding="open"))

@@ -11,6 +11,7 @@ from fakes import FakeCorpus
 from slbench.engine.evaluate import Progress, Run, RunRequest
 from slbench.engine.predict import _prediction
 from slbench.modeling.base import Output
+from slbench.records import mean_measures
 
 
 @pytest.fixture
@@ -25,9 +26,16 @@ def test_means_are_over_the_clips_that_have_them(asked: RunRequest) -> None:
     frames = [run.split[index].frames for index in run.wanted]
     lines = [json.loads(line) for line in run.predictions_path.read_text().splitlines()]
     assert min(frames) <= 10 < max(frames)
-    expected = [{"gate": round(1 / count, 3)} if count > 10 else None for count in frames]
+    expected = [{"gate": pytest.approx(1 / count, rel=5e-4)} if count > 10 else None for count in frames]
     assert [line.get("measures") for line in lines] == expected
-    assert record.measures == {"gate": pytest.approx(fmean(1 / count for count in frames if count > 10), abs=6e-4)}
+    assert record.measures == {"gate": pytest.approx(fmean(1 / count for count in frames if count > 10), rel=1e-3)}
+
+
+def test_a_gate_that_is_hardly_open_is_not_taken_for_one_that_is_shut() -> None:
+    for opening, kept in ((0.000312345, 0.0003123), (0.5, 0.5), (0.0, 0.0), (0.123456, 0.1235)):
+        made = _prediction("c", "A", Output("A", measures={"gate": opening}), (), closed=False)
+        assert made.measures == {"gate": kept}
+        assert mean_measures([made, made]) == {"gate": kept}
 
 
 def test_an_interrupted_run_ends_with_the_same(asked: RunRequest, tmp_path: Path) -> None:
@@ -53,5 +61,5 @@ def test_a_model_without_measures_leaves_no_trace(corpus: FakeCorpus, tmp_path: 
 
 
 def test_a_measure_that_is_no_number_is_a_failed_clip() -> None:
-    made = _prediction("c", "A", Output("A", measures={"gate": float("nan")}), ())
+    made = _prediction("c", "A", Output("A", measures={"gate": float("nan")}), (), closed=False)
     assert (made.hypothesis, made.error) == (None, "clip c: the model's measures are not finite")

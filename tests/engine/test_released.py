@@ -138,6 +138,17 @@ def test_what_is_released_is_listed_where_nothing_fits(release: Release) -> None
         weights_of(release.card, release.task, None)
 
 
+def test_what_has_stages_is_trained_from_what_is_released() -> None:
+    """587 M parameters from random values are no remedy."""
+    card, task = catalog.get_model("uni-sign"), catalog.get_task("phoenix14t-slt")
+    for inputs, start in (("pose", "csl_stage1_weight.pth"), ("rgb+pose", "csl_stage2_weight.pth")):
+        with pytest.raises(ModelError) as raised:
+            released_for(card.model_copy(update={"inputs": inputs}), task)
+        assert f"--output FOLDER --stage finetune --modality {inputs} --init FILE; released are {start} of" in str(
+            raised.value
+        )
+
+
 def test_without_a_network_it_says_what_to_get_by_hand(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     ask_at("http://127.0.0.1:9", monkeypatch)
     with pytest.raises(HubUnreachableError) as raised:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeCorpus
+from safetensors import safe_open
 from told import ToldCorpus
 
 from slbench import catalog
@@ -12,6 +13,8 @@ from slbench.cli.app import app
 from slbench.engine.courses import scored_split
 from slbench.engine.evaluate import Run, RunRequest
 from slbench.engine.events import Epoch, Event
+from slbench.engine.inspection import converted
+from slbench.engine.released import own_checkpoint
 from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import DataError, OptionError
 from slbench.report.leaderboard import read_board
@@ -49,6 +52,47 @@ def test_what_was_chosen_on_test_says_so_everywhere(no_dev: ToldCorpus, tmp_path
     task, output = str(no_dev.fake.task_path), tmp_path / "r"
     run = Run(RunRequest(str(tmp_path / "a" / "best.toml"), task, output=output, device="cpu"))
     assert run.execute().model.selected_on == "test"
+    last = tomllib.loads((tmp_path / "a" / "last.toml").read_text())["weights"]
+    assert last["selected_on"] == "none"  # nothing chose it
+    assert safetensors_notes(tmp_path / "a" / last["file"]) is None
+
+
+def safetensors_notes(path: Path) -> dict[str, str] | None:
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()
+
+
+def test_what_test_chose_stays_known_without_the_card(no_dev: ToldCorpus, tmp_path: Path) -> None:
+    """Of the file by itself, of another form of it, and of trainings that begin with it."""
+    short = {"changes": ("recipe.epochs=1",)}
+    TrainingRun(asked(no_dev.fake, tmp_path / "a", select_on_test=True, **short)).execute()
+    (best,) = (tmp_path / "a").glob("best-*.safetensors")
+    assert safetensors_notes(best) == {"selected_on": "test"}
+    card = catalog.get_model(str(no_dev.fake.model_path))
+    converted(card, best, other := tmp_path / "other.safetensors")
+    for path in (best, other):
+        run = Run(RunRequest(str(card.path), str(no_dev.fake.task_path), checkpoint=path, mock=True, device="cpu"))
+        assert run.checkpoint is not None
+        assert run.checkpoint.selected_on == "test"
+    with_splits(no_dev.fake, "train")
+    for number, start in enumerate((tmp_path / "a" / "best.toml", best)):
+        output = tmp_path / f"b{number}"
+        TrainingRun(asked(no_dev.fake, output, init=str(start), **short)).execute()
+        for name in ("best", "last"):
+            weights = tomllib.loads((output / f"{name}.toml").read_text())["weights"]
+            assert weights["selected_on"] == "test"
+            assert "; begun with weights chosen on test; epoch 1 of 1" in weights["trained_on"]
+            assert safetensors_notes(output / weights["file"]) == {"selected_on": "test"}
+
+
+def test_what_is_known_of_a_file_of_the_users(corpus: FakeCorpus, tmp_path: Path) -> None:
+    """The name of a released file, as a user gets it by hand, says what its card knows of it."""
+    card, weights = catalog.get_model("uni-sign"), (corpus.folder / "tiny.safetensors").read_bytes()
+    for name, expected in (
+        ("how2sign_pose_only_slt.pth", "test"), ("openasl_pose_only_slt.pth", "dev"), ("mine.safetensors", ""),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(weights)
+        assert own_checkpoint(tmp_path / name, card).selected_on == expected
 
 
 def test_chosen_on_dev_nothing_is_said(corpus: FakeCorpus, tmp_path: Path) -> None:

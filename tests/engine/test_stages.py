@@ -1,5 +1,6 @@
 """Uni-Sign's three stages, one after another, through the command line, on videos in which hands are drawn."""
 
+import math
 import shlex
 import shutil
 import tomllib
@@ -7,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from fakes import FakeCorpus
+from fakes import GLOSSES, FakeCorpus
 from safetensors.torch import load_file
-from staged import Staged, save_released
+from staged import CONFIG, Staged, save_released
 from trainings import digests, killed_after, log_without_seconds
 
 from slbench import catalog
@@ -20,10 +21,14 @@ from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
 from slbench.metrics.base import Answer
 from slbench.metrics.protocols import get_protocol
+from slbench.modeling.base import Setting
 from slbench.modeling.uni_sign.fusion import RGB_NAMES
+from slbench.modeling.uni_sign.model import UniSign
 
-UNUSED = "fusion_pose_rgb_linear."
+UNUSED = {"fusion_pose_rgb_linear.weight", "fusion_pose_rgb_linear.bias"}
 """In the released checkpoints, and used by nothing."""
+CANCELLED = "fusion_pose_rgb_DA.rel_pos_bias.mlp.2.bias"
+"""Added to all weights of a softmax alike: only rounding moves it."""
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +85,14 @@ def test_all_three_stages(staged: Staged, tmp_path: Path) -> None:
     for name, value in torch.load(staged.backbone).items():
         assert torch.equal(backbone[f"rgb_support_backbone.0.{name.removeprefix('features.')}"], value)
 
-    staged.train("pretrain-rgb-pose", two, "--init", one / "last.toml", *videos)
+    trainable = {name for name, _ in begun.trainer.network.named_parameters()} - {CANCELLED}
+    undecayed = ("--set", "recipe.weight_decay=0")  # which moves weights that no gradient reaches
+    staged.train("pretrain-rgb-pose", two, "--init", one / "last.toml", *videos, *undecayed)
     second = weights(two)
-    assert_all_learn(start, second)
-    staged.train("finetune", three, "--init", two / "last.toml", "--modality", "rgb+pose", *videos)
+    assert unmoved(start, second, trainable) == UNUSED
+    staged.train("finetune", three, "--init", two / "last.toml", "--modality", "rgb+pose", *videos, *undecayed)
     third = weights(three)
-    assert_all_learn(second, third)
+    assert unmoved(second, third, trainable) == UNUSED
     card = tomllib.loads((three / "last.toml").read_text())
     assert (card["inputs"], card["weights"]["stage"]) == ("rgb+pose", "finetune")
     words = shlex.split(card["weights"]["command"])
@@ -94,18 +101,12 @@ def test_all_three_stages(staged: Staged, tmp_path: Path) -> None:
     record = Run(
         RunRequest(str(three / "last.toml"), str(staged.task), output=tmp_path, device="cpu", videos=staged.videos)
     ).execute()
-    assert (record.model.inputs, record.failed, record.model.selected_on) == ("rgb+pose", {}, "")
+    assert (record.model.inputs, record.failed, record.model.selected_on) == ("rgb+pose", {}, "none")
 
 
-def assert_all_learn(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> None:
-    """Each part for pictures that is used has another value, and so has the pose branch."""
-    used = [prefix for prefix in (*RGB_NAMES, "pose_proj.", "mt5_model.") if prefix != UNUSED]
-    still = [
-        prefix
-        for prefix in used
-        if all(torch.equal(before[name], value) for name, value in after.items() if name.startswith(prefix))
-    ]
-    assert still == []
+def unmoved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor], names: set[str]) -> set[str]:
+    """The tensors of these that have not learned."""
+    return {name for name in names if torch.equal(before[name], after[name])}
 
 
 def test_a_stage_resumes(staged: Staged, tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_what_a_stage_cannot_begin_with(staged: Staged, tmp_path: Path) -> None:
     refused("finetune", r"begins with weights of pretrain-pose or .*--init.*released are stage1.pth of them/theirs")
     refused("pretrain-pose", "comes from the stage pretrain-pose, but pretrain-pose begins with no other", init=one)
     refused("pretrain-pose", "--modality rgb.pose: the stage pretrain-pose looks at pose", modality="rgb+pose")
-    refused("finetune", "its model looks at pose; finetune with rgb.pose begins with", init=one, modality="rgb+pose")
+    refused("finetune", "looks at pose; finetune with rgb.pose begins with", init=one, modality="rgb+pose")
     refused("finetune", "--videos .*staged looks at poses alone", init=one, videos=staged.videos)
     refused("finetune", "there is no such file", init="absent.pth")
     refused("pretrain-pose", "write PART=FILE", pretrained=["mt5_model"])
@@ -184,7 +185,9 @@ def test_clips_without_a_video_are_left_out_and_counted(staged: Staged, tmp_path
     train = training.trainer.courses[0].train
     assert "train-03" not in {train[index].id for index in range(len(train))}
     assert len(train) == 7
-    assert [line.partition(", since")[0] for line in training.missing] == ["made-up, train: 1 of 8 clips are left out"]
+    assert [line.partition(", since")[0] for line in training.warnings] == ["made-up, train: 1 of 8 clips are left out"]
+    assert "; 7 of 8 clips of made-up-islr's train" in training.kept.trained_on
+    assert "dev" not in training.kept.trained_on
     assert train.clip(3).id == "train-04"
 
 
@@ -255,3 +258,60 @@ def test_a_training_goes_on_with_the_same_pictures_only(staged: Staged, tmp_path
     (videos / "train" / "train-03.mp4").write_bytes(whole)
     videos.rename(moved)
     assert training(moved).execute()
+
+
+def fresh(gate: float) -> dict[str, torch.Tensor]:
+    """Weights with pictures, whose gate is open by about so much for every joint."""
+    state = UniSign(CONFIG, Setting("islr", "English", GLOSSES, inputs="rgb+pose")).network.state_dict()
+    state["fusion_gate.2.weight"] *= gate
+    state["fusion_gate.2.bias"].fill_(math.atanh(gate))
+    return state
+
+
+@pytest.mark.parametrize("gate", [0.0, 0.4])
+def test_a_gate_that_is_shut_begins_anew_and_an_open_one_does_not(staged: Staged, tmp_path: Path, gate: float) -> None:
+    saved = fresh(gate)
+    save_released(saved, path := tmp_path / "two.pth")
+    others = {"init": str(path), "modality": "rgb+pose", "videos": staged.videos}
+    training = TrainingRun(request(staged, tmp_path / "out", "finetune", changes=("recipe.weight_decay=0",), **others))
+    network = training.trainer.network
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+    same = {name: torch.equal(value, saved[name]) for name, value in start.items()}
+    assert all(holds for name, holds in same.items() if not name.startswith("fusion_gate."))
+    assert same["fusion_gate.2.weight"] is same["fusion_gate.2.bias"] is same["fusion_gate.0.weight"] is (gate > 0)
+    assert [line.partition(": ")[0] for line in training.warnings] == ([] if gate else ["--init"])
+    assert ("; gate begun anew" in training.kept.trained_on) is (not gate)
+    assert training.identity.get("gate") == (None if gate else "begun anew")
+    next(training.trainer.run())
+    gates = {name for name, _ in network.named_parameters() if name.startswith("fusion_gate.")}
+    assert unmoved(start, network.state_dict(), gates) == set()
+    assert len(gates) == 4
+
+
+def test_a_stage_that_begins_with_poses_takes_no_weights_for_pictures(staged: Staged, tmp_path: Path) -> None:
+    for name in ("all", "some"):
+        state = fresh(0.1)
+        if name == "some":
+            state = {name: value for name, value in state.items() if not name.startswith("rgb_proj.")}
+        save_released(state, path := tmp_path / f"{name}.pth")
+        with pytest.raises(OptionError, match=r"looks at rgb.pose; pretrain-rgb-pose .* begins with .* looks at pose"):
+            TrainingRun(request(staged, tmp_path / "a", "pretrain-rgb-pose", init=str(path), videos=staged.videos))
+
+
+def test_a_damaged_video_ends_a_training_with_a_message(staged: Staged, tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(staged.videos, videos)
+    video = videos / "train" / "train-03.mp4"
+    video.write_bytes(video.read_bytes()[:-500])
+    one = str(staged.folder / "one" / "last.toml")
+    training = TrainingRun(request(staged, tmp_path / "a", "pretrain-rgb-pose", init=one, videos=videos))
+    with pytest.raises(DataError, match=r"clip train-03: .*train-03.mp4.*--resume goes on; or take its video"):
+        training.execute()
+
+
+def test_a_training_without_a_start_says_so(staged: Staged, tmp_path: Path) -> None:
+    (line,) = TrainingRun(request(staged, tmp_path / "a", None)).warnings
+    assert line.startswith("staged begins with random weights; name weights with --init, or one of its stages with")
+    one = str(staged.folder / "one" / "last.toml")
+    assert TrainingRun(request(staged, tmp_path / "a", None, init=one)).warnings == []
+    assert TrainingRun(request(staged, tmp_path / "a", "finetune", init=one)).warnings == []

@@ -209,6 +209,9 @@ def test_what_may_be_lacking_stays_as_it_is(tmp_path: Path) -> None:
     assert_loaded(model, state | {name: own[name] for name in own if name.startswith(kept)})
     with pytest.raises(ModelError, match="1 missing: part_para"):
         load(path, may_lack=("pose_proj.",))
+    wrapped({name: value for name, value in state.items() if name != "pose_proj.bias"}, path)
+    with pytest.raises(ModelError, match="1 missing: pose_proj.bias"):  # all of them or none
+        load(path, may_lack=kept)
 
 
 class Evil:

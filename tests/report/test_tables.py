@@ -93,6 +93,7 @@ def changed(record: RunRecord, **values) -> RunRecord:
         ({"num_beams": 2, "decoding": "closed"}, ", closed vocabulary, 2 beams"),
         ({"inputs": "rgb+pose"}, ", rgb+pose"),
         ({"selected_on": "test"}, ", checkpoint chosen on test"),
+        ({"selected_on": "none"}, ", last epoch"),
     ],
 )
 def test_a_setting_that_is_not_the_papers_is_in_the_title(values, said) -> None:

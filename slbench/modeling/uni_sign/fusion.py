@@ -241,6 +241,11 @@ class HandFusion(nn.Module):
         self.fusion_pose_rgb_DA = PriorGuidedAttention(channels, config.heads, config.groups)
         self.fusion_gate = Gate(channels, config.gate_bias)
 
+    def begin_gate(self, config: RGBConfig) -> None:
+        """Give the gate the weights of a fresh one; by chance, as these are."""
+        fresh = Gate(self.rgb_proj.out_channels, config.gate_bias)
+        self.fusion_gate.load_state_dict(fresh.state_dict())
+
     def fused(self, x_nvc: Tensor, views: HandViews) -> tuple[Tensor, Tensor]:
         """The hand's features with those at the frames that were looked at replaced, and the gate's opening_kv."""
         joints_kvc = x_nvc.index_select(0, views.frames_k)

@@ -89,6 +89,10 @@ class UniSign:
         """
         return {"gate": made_up_opening(self.network)} if self.network.pictures else {}
 
+    def begin_gate(self) -> None:
+        """Let the gate begin anew, with `config.rgb.gate_bias`."""
+        self.network.begin_gate(self.config.rgb)
+
     def _prompt(self) -> Tensor:
         return torch.tensor(self.prompt, device=self.device)
 
