@@ -281,7 +281,21 @@ class ModelCard(Card):
     """Of a training in several, by name; `slbench train --stage`."""
 
     @model_validator(mode="after")
+    def _modalities_fit(self) -> Self:
+        known = self.modalities or (self.inputs,)
+        asked = {"inputs": (self.inputs,)} | {f"stages.{name}.inputs": one.inputs for name, one in self.stages.items()}
+        asked |= {f"released.{number}.inputs": (one.inputs,) for number, one in enumerate(self.released)}
+        for key, inputs in asked.items():
+            unknown = [one for one in inputs if one not in known]
+            if unknown:
+                raise ValueError(f"{key}: {', '.join(unknown)} is not among the modalities, {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
     def _stages_fit(self) -> Self:
+        for number, released in enumerate(self.released):
+            if self.stages and released.stage not in self.stages:
+                raise ValueError(f"released.{number}.stage: there is no stage {released.stage}")
         for name, stage in self.stages.items():
             unknown = sorted(set(stage.after) - set(self.stages))
             if unknown:

@@ -34,6 +34,8 @@ from slbench.engine.predict import DECIMALS
 from slbench.modeling.base import Model, Output
 
 TOLERANCE = 0.1 * 10**-DECIMALS
+MEASURED = 1e-5
+"""The same for measures, of which a file has four digits."""
 """A tenth of the last digit that a prediction file keeps of a log-likelihood."""
 
 
@@ -108,7 +110,7 @@ def assert_same(found: Sequence[Output], expected: Sequence[Output]) -> None:
         np.testing.assert_allclose(one.log_likelihoods, other.log_likelihoods, rtol=0, atol=TOLERANCE)
         assert one.measures.keys() == other.measures.keys()
         for name, value in one.measures.items():
-            assert abs(value - other.measures[name]) <= TOLERANCE
+            np.testing.assert_allclose(value, other.measures[name], rtol=MEASURED)
 
 
 def assert_valid(subject: Subject, found: Sequence[Output], clips: int) -> None:

@@ -59,17 +59,17 @@ def predict(
 
         options = EstimatorOptions(mode.value, det, pose, "cpu" if device == "mps" else device)
         asked = PredictRequest(
-            tuple(videos),
-            model,
-            task,
-            options,
-            device,
-            num_beams,
-            seed,
-            draw,
-            checkpoint,
-            decoding.value,
-            None if modality is None else modality.value,
+            videos=tuple(videos),
+            model=model,
+            task=task,
+            estimator=options,
+            device=device,
+            num_beams=num_beams,
+            seed=seed,
+            draw=draw,
+            checkpoint=checkpoint,
+            decoding=decoding.value,
+            modality=None if modality is None else modality.value,
         )
         planned = OwnVideos(asked, lambda line: console.errors().print(line, soft_wrap=True))
     with console.stoppable("nothing is kept"), reading_progress(len(videos)) as report:

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slbench.cli.listing import Format
+from slbench.errors import OptionError
 
 if TYPE_CHECKING:
     from slbench.scoring.load import Request
     from slbench.scoring.plan import Asked
+
+SHOWN = 5
+"""Samples that differ."""
 
 
 class FamilyOption(StrEnum):
@@ -62,7 +66,9 @@ def score(
     against: Annotated[
         Path | None, typer.Option(metavar="OTHER", help="Other predictions: say how many are the same, and no scores.")
     ] = None,
-    differences: Annotated[int, typer.Option(min=0, help="Samples to show that differ from those of OTHER.")] = 5,
+    differences: Annotated[
+        int | None, typer.Option(min=0, help=f"Samples to show that differ from those of OTHER, by default {SHOWN}.")
+    ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
         Format.table
     ),
@@ -74,10 +80,12 @@ def score(
     asked = asked_of(task, protocol, family, unit, split)
     request = Request(predictions, references, asked, allow_missing, bleurt, overlap)
     quiet_libraries()
-    if against is None:
+    if against is not None:
+        _compare_texts(request, against, SHOWN if differences is None else differences, output_format)
+    elif differences is None:
         _score(request, output_format)
     else:
-        _compare_texts(request, against, differences, output_format)
+        raise OptionError(f"--differences {differences}: from what? Name the other predictions with --against")
 
 
 def _score(request: "Request", output_format: Format) -> None:

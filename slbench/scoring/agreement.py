@@ -45,7 +45,7 @@ class Agreement:
     compared: int
     """Samples in both."""
     identical: tuple[Identical, ...]
-    """As they are; unless that is all, also under every protocol."""
+    """As they are; unless that is all, also under every protocol that was named or is the task's."""
     only_here: tuple[str, ...]
     only_there: tuple[str, ...]
     differences: tuple[Difference, ...]
@@ -68,10 +68,12 @@ def agreement(request: Request, there: Path, count: int) -> Agreement:
     """
     if request.overlap is not None or request.bleurt is not None:
         raise OptionError("--against compares texts and scores nothing; leave --overlap and --bleurt out")
+    if request.allow_missing:
+        raise OptionError("--against compares the samples that both files have, and lists others; drop --allow-missing")
     paths = [of_run(request).predictions, of_run(Request(there)).predictions]
     for path in paths:
         check_there(path)
-    planned = plan(request.asked, next(filter(record_beside, paths), paths[0]), request.references)
+    planned = plan(request.asked, next(filter(record_beside, paths), paths[0]), request.references, scoring=False)
     tables = [read_predictions(path, planned.family) for path in paths]
     same = common_ids(*tables)
     references = _references(request, planned, tables)

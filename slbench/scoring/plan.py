@@ -42,7 +42,7 @@ class Plan:
     unit: TextUnit | None
     """None: from the references, see `unit_of`."""
     protocol: str
-    """One name, or `ALL`."""
+    """One name, or `ALL`, or empty: none."""
     named: tuple[str, ...]
     """What `ALL` stands for; empty: all that there are."""
     split: str
@@ -59,6 +59,8 @@ class Plan:
         Raises:
             CardError: there is none of this name, or it does not score this.
         """
+        if not self.protocol:
+            return []
         if self.protocol != ALL:
             return [get_protocol(self.protocol, self.family, unit)]
         if self.named:
@@ -87,8 +89,11 @@ class Plan:
         return self.record.task.clips if self.record else None
 
 
-def plan(asked: Asked, predictions: Path, references: Path | None = None) -> Plan:
+def plan(asked: Asked, predictions: Path, references: Path | None = None, scoring: bool = True) -> Plan:
     """Put together what was asked, the task's card, and the record that lies beside a prediction file.
+
+    Args:
+        scoring: whether there must be a protocol.
 
     Raises:
         OptionError: something is missing, or two of them contradict each other.
@@ -104,8 +109,8 @@ def plan(asked: Asked, predictions: Path, references: Path | None = None) -> Pla
     texts = references or predictions
     family, unit, named = _scope(asked, card, record, texts)
     _agree(asked, family, unit)
-    protocol = asked.protocol or (named[0] if named else None)
-    if protocol is None:
+    protocol = asked.protocol or (named[0] if named else "")
+    if not protocol and scoring:
         raise OptionError("--protocol: name one, or `all`; `--task` would name it too")
     guessed = not (asked.family or card or record) and len(_scored(protocol)) != 1
     dataset = None if card is None else catalog.get_dataset(card.dataset, card)

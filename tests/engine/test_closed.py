@@ -1,5 +1,6 @@
 """`--decoding closed`: which glosses may come out, and that no model can say it does it and does not."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import GLOSSES, FakeCorpus
+from told import ToldCorpus
 
+from slbench.data.store import Store, folder_of
 from slbench.engine import checks
 from slbench.engine.checks import with_sentence_glosses
 from slbench.engine.evaluate import Run, RunRequest
@@ -50,10 +53,26 @@ def test_signs_come_from_the_task(corpus: FakeCorpus, tmp_path: Path) -> None:
 def test_sentences_are_of_the_glosses_of_train(sentences: FakeCorpus, tmp_path: Path) -> None:
     run = Run(request(sentences, tmp_path))
     assert run.asked.glosses == ("AGAIN", "HELP", "SIGN", "WORLD")
-    run.execute()
+    record = run.execute()
+    digest = hashlib.sha256(b"AGAIN\nHELP\nSIGN\nWORLD").hexdigest()
+    data = Store(folder_of(run.dataset)).split("train").manifest.data_digest
+    assert record.options.vocabulary == f"4 glosses, sha256 {digest}, of train's data {data}"
+    assert record.barred == ()
     said = [json.loads(line) for line in run.predictions_path.read_text().splitlines()]
     assert all(line["hypothesis"] and set(line["hypothesis"].split()) <= set(run.asked.glosses) for line in said)
     assert not any("top_k" in line for line in said)
+
+
+def test_glosses_of_no_published_train_bar_a_run(sentences: FakeCorpus, tmp_path: Path) -> None:
+    """Test is as it was published, and train lacks a clip."""
+    told = ToldCorpus(sentences)
+    told.ingest()
+    assert Run(request(sentences, tmp_path)).execute().barred == ()
+    told.write_labels("train", [f"train-{number:02}" for number in range(7)])
+    told.ingest(any_version=True, replace=True)
+    assert Run(request(sentences, tmp_path, decoding="open")).execute().barred == ()
+    (why,) = Run(request(sentences, tmp_path)).execute().barred
+    assert why == "the glosses are those of no published version of made-up's train"
 
 
 def test_open_decoding_has_no_posterior(corpus: FakeCorpus, tmp_path: Path) -> None:

@@ -197,6 +197,9 @@ def test_faults_of_a_stage_on_a_card(staged: Staged, tmp_path: Path) -> None:
     for old, new, message in (
         ("accumulate = 2", "acumulate = 2", "stages.pretrain-pose.recipe.acumulate"),
         ('"pretrain-rgb-pose",\n]', '"rgb",\n]', "stages.finetune.after: there is no stage rgb"),
+        ('stage = "pretrain-pose"', 'stage = "one"', "released.0.stage: there is no stage one"),
+        ('    "rgb+pose",\n]', "]", "stages.pretrain-rgb-pose.inputs: rgb.pose is not among the modalities, pose$"),
+        ('    "pose",\n    "rgb+pose",\n]', '    "rgb+pose",\n]', "inputs: pose is not among the modalities, rgb.pose"),
     ):
         assert old in text
         path.write_text(text.replace(old, new, 1))
@@ -315,3 +318,13 @@ def test_a_training_without_a_start_says_so(staged: Staged, tmp_path: Path) -> N
     one = str(staged.folder / "one" / "last.toml")
     assert TrainingRun(request(staged, tmp_path / "a", None, init=one)).warnings == []
     assert TrainingRun(request(staged, tmp_path / "a", "finetune", init=one)).warnings == []
+
+
+def test_released_weights_look_at_what_their_card_does(staged: Staged, tmp_path: Path) -> None:
+    text = staged.model.read_text()
+    (path := tmp_path / "card.toml").write_text(
+        text[: text.index("[stages")].replace('    "pose",\n    "rgb+pose",\n]', '    "rgb+pose",\n]')
+        .replace('\ninputs = "pose"\nmodalities', '\ninputs = "rgb+pose"\nmodalities')
+    )  # fmt: skip
+    with pytest.raises(CardError, match=r"released.0.inputs: pose is not among the modalities, rgb\+pose"):
+        read_card(path, ModelCard)

@@ -146,3 +146,9 @@ def test_glosses_are_ranked_for_isolated_signs_alone() -> None:
             model = built(family, 1)
             [output] = model.decode(model.encode([model.prepare(made_up_clip("c", 9, 0))]))
             assert len(output.log_likelihoods) == ranked
+
+
+@pytest.mark.parametrize("sentences", [True, False])
+def test_without_glosses_nothing_can_come_out(tokenizer, sentences: bool) -> None:
+    with pytest.raises(ModelError, match="--decoding closed: the task has no glosses"):
+        ClosedVocabulary(tokenizer, (), sentences, max_new_tokens=40)

@@ -53,7 +53,7 @@ def test_an_mt5_of_another_size_is_told_by_both_sizes(mt5: Path) -> None:
 
 def test_an_mt5_with_more_layers_is_told(mt5: Path) -> None:
     model = UniSign(TINY | {"language_model": TINY["language_model"] | {"num_layers": 2}}, Setting("slt", "English"))
-    with pytest.raises(ModelError, match="names are on one side only: encoder.block.1"):
+    with pytest.raises(ModelError, match=r"network: 9 missing: encoder.block.1.*or as many layers$"):
         model.load_pretrained("mt5_model", str(mt5))
 
 
@@ -136,12 +136,29 @@ def test_another_file_is_no_efficientnet(tmp_path: Path) -> None:
     model = uni_sign("rgb+pose")
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "resnet.pth")
     torch.save([1, 2], tmp_path / "list.pth")
+    torch.save({"features.0.0.weight": [1, 2]}, tmp_path / "numbers.pth")
+    torch.save({0: torch.zeros(1)}, tmp_path / "unnamed.pth")
+    torch.save({"model": {"features.0.0.weight": torch.zeros(1)}}, tmp_path / "wrapped.pth")
     (tmp_path / "text.pth").write_text("hello")
     for name, message in (
         ("resnet", "it has conv1.weight"),
         ("list", "holds a list"),
+        ("numbers", "holds features.0.0.weight, which is no tensor with a name"),
+        ("unnamed", "holds 0, which is no tensor"),
+        ("wrapped", "holds model, which is no tensor with a name; it must hold such alone"),
         ("text", "cannot be loaded"),
         ("absent", "No such file"),
     ):
         with pytest.raises(ModelError, match=message):
             model.load_pretrained("rgb_support_backbone", str(tmp_path / f"{name}.pth"))
+
+
+def test_missing_and_unexpected_tensors_are_told_apart(imagenet: Path) -> None:
+    """And nothing is said of sizes, which are right."""
+    tensors = torch.load(imagenet)
+    del tensors["features.0.0.weight"]
+    torch.save(tensors | {"features.99.bias": torch.zeros(1)}, imagenet)
+    with pytest.raises(ModelError) as raised:
+        uni_sign("rgb+pose").load_pretrained("rgb_support_backbone", str(imagenet))
+    assert "1 missing: 0.0.0.weight; 1 unexpected: 0.99.bias; name other weights" in str(raised.value)
+    assert "config" not in str(raised.value)

@@ -101,6 +101,11 @@ def test_a_setting_that_is_not_the_papers_is_in_the_title(values, said) -> None:
     assert run_table(record).title == f"uni-sign-mini on words, test{said}"
 
 
+def test_a_gate_that_is_hardly_open_is_not_shown_as_shut() -> None:
+    record = spelled("cslr", composed=False).model_copy(update={"measures": {"gate": 0.0003}})
+    assert "gate open 0.03 % on average" in str(run_table(record).caption)
+
+
 def test_measures_stand_below() -> None:
     record = spelled("cslr", composed=False).model_copy(update={"measures": {"gate": 0.1234, "frames": 31.41592}})
     assert run_table(record).caption == (

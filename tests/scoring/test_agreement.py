@@ -12,6 +12,7 @@ from slbench.errors import DataError, OptionError
 from slbench.scoring.agreement import Agreement, Difference, agreement
 from slbench.scoring.load import Request
 from slbench.scoring.plan import Asked
+from slbench.scoring.score import score
 
 TEXTS = {"a": "今天", "b": "明天，好", "c": "你好", "d": ""}
 ASKED = Asked(family="slt", protocol="uni-sign", unit="characters")
@@ -122,6 +123,20 @@ def test_bad_requests(tmp_path: Path) -> None:
         compared(here, tmp_path / "nothing.jsonl")
     with pytest.raises(OptionError, match="leave --overlap and --bleurt out"):
         compared(here, here, overlap=here)
+    with pytest.raises(OptionError, match="drop --allow-missing"):
+        compared(here, here, allow_missing=True)
+    with pytest.raises(OptionError, match="--differences 3: from what"):
+        app(["score", str(here), "--family", "slt", "--differences", "3"], standalone_mode=False)
+
+
+def test_without_a_protocol_texts_are_compared_as_they_are(tmp_path: Path) -> None:
+    here = lines(tmp_path / "a.jsonl", TEXTS)
+    there = lines(tmp_path / "b.jsonl", TEXTS | {"a": "今 天"})
+    found = compared(here, there, asked=Asked(family="slt"))
+    assert (counts(found), found.different) == ({"as they are": 3}, "as they are")
+    assert [one.id for one in found.differences] == ["a"]
+    with pytest.raises(OptionError, match="--protocol: name one"):
+        score(Request(here, here, Asked(family="slt")))
 
 
 def test_the_command_shows_texts_as_they_are(tmp_path: Path) -> None:

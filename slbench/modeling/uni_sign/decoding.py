@@ -41,8 +41,11 @@ class ClosedVocabulary:
             max_new_tokens: of the search.
 
         Raises:
-            ModelError: a gloss has no tokens or too many, or sentences are not spelled as their glosses are.
+            ModelError: there are no glosses, one has no tokens or too many, or sentences are not spelled as their
+                glosses are.
         """
+        if not glosses:
+            raise ModelError("--decoding closed: the task has no glosses that could come out; use --decoding open")
         self.end: int = tokenizer.eos_token_id
         self.first, self.later = _Node(), _Node()
         first = _spelled(tokenizer, glosses)

@@ -40,17 +40,18 @@ def load_pretrained(network: nn.Module, part: str, source: str) -> None:
 def _load(module: nn.Module, tensors: Tensors, what: str) -> None:
     """Copy tensors into a module that has exactly these; raises ModelError where it has others."""
     own = module.state_dict()
-    names = sorted(own.keys() ^ tensors.keys())
+    missing = [name for name in own if name not in tensors]
+    unexpected = [name for name in tensors if name not in own]
     shapes = [
         f"{name} {tuple(tensors[name].shape)} there, {tuple(value.shape)} in the network"
         for name, value in own.items()
         if name in tensors and tensors[name].shape != value.shape
     ]
-    if names or shapes:
-        differ = f"; {len(names)} names are on one side only: {some(names, 3)}" if names else ""
-        raise ModelError(
-            f"{what}: does not fit the network: {some(shapes, 3)}{differ}; the sizes under [config] must be its sizes"
-        )
+    faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
+    listed = [f"{len(names)} {title}: {some(names, 3)}" for title, names in faults.items() if names]
+    if listed:
+        advice = "the sizes under [config] must be its sizes" if shapes else "name other weights, or as many layers"
+        raise ModelError(f"{what}: does not fit the network: {'; '.join(listed)}; {advice}")
     module.load_state_dict(dict(tensors))
 
 
@@ -88,22 +89,26 @@ def _efficientnet(source: str) -> Tensors:
 
 def _downloaded(address: str) -> Tensors:
     """Fetched once; the name of the file has the beginning of its digest, which is checked."""
-    tensors: Tensors = torch.hub.load_state_dict_from_url(
-        address,
-        str(home() / "weights"),
-        map_location="cpu",
-        check_hash=True,
-        weights_only=True,
-        progress=False,
+    place = str(home() / "weights")
+    return _named(
+        torch.hub.load_state_dict_from_url(
+            address, place, map_location="cpu", check_hash=True, weights_only=True, progress=False
+        )
     )
-    return tensors
 
 
 def _file(path: Path) -> Tensors:
-    tensors: Tensors = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(tensors, Mapping):
-        raise ValueError(f"it holds a {type(tensors).__name__} instead of tensors by name")
-    return tensors
+    return _named(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _named(held: Any) -> Tensors:
+    """What a file holds, if it is tensors by name and nothing around them; otherwise ValueError."""
+    if not isinstance(held, Mapping):
+        raise ValueError(f"it holds a {type(held).__name__} instead of tensors by name")
+    others = [str(name) for name, value in held.items() if not (isinstance(name, str) and isinstance(value, Tensor))]
+    if others:
+        raise ValueError(f"it holds {some(others, 3)}, which is no tensor with a name; it must hold such alone")
+    return held
 
 
 def _reason(error: BaseException) -> str:
