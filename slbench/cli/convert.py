@@ -36,12 +36,13 @@ def convert(
         from slbench.engine.inspection import converted
 
         card = catalog.get_model(model)
-        digest = converted(
+        done = converted(
             card,
             checkpoint,
             output,
             None if modality is None else modality.value,
             None if precision is None else precision.value,
         )
-    errors().print(f"use it: slbench run --model {model} --task TASK --checkpoint {output}", soft_wrap=True)
-    out().print(f"{output}  sha256 {digest}", soft_wrap=True)
+    words = f"slbench run --model {model} --task TASK --modality {done.modality} --checkpoint {output}"
+    errors().print(f"use it: {words}", soft_wrap=True)
+    out().print(f"{output}  sha256 {done.sha256}", soft_wrap=True)

@@ -28,10 +28,12 @@ def check_seed(seed: int) -> None:
 
 
 def check_pictures(card: ModelCard, videos: Path) -> None:
-    """Raise OptionError where a folder of videos is named for a model that looks at poses alone."""
+    """Raise OptionError where --videos names no folder, or one for a model that looks at poses alone."""
     if card.inputs == "pose":
         more = " here; add --modality rgb+pose" if "rgb+pose" in card.modalities else ""
         raise OptionError(f"--videos {videos}: {card.name} looks at poses alone{more}")
+    if not videos.is_dir():
+        raise OptionError(f"--videos {videos}: there is no such folder; name the one that holds the corpus's videos")
 
 
 def task_dataset(task: TaskCard) -> DatasetCard:

@@ -86,7 +86,8 @@ def fitted(model: Model, tensors: Tensors, path: Path, may_lack: Sequence[str] =
             faults.missing.append(first)
     lines = faults.lines()
     if lines:
-        raise ModelError("\n".join([_title(model, tensors, len(found), path), *lines, *_hint(model, faults)]))
+        title = _title(model, tensors, len(found), path, _hint(model, faults))
+        raise ModelError("\n".join([title, *lines]))
     return found
 
 
@@ -126,19 +127,19 @@ def _has_nan(values: Tensor) -> bool:
     return values.numel() > 0 and bool(torch.isnan(torch.aminmax(values).min))
 
 
-def _title(model: Model, tensors: Tensors, found: int, path: Path) -> str:
+def _title(model: Model, tensors: Tensors, found: int, path: Path, hint: str) -> str:
     name, total = type(model).__name__, len(set(shared_names(model.network).values()))
     if found < ANOTHER_MODEL * total:
         return f"{path}: is not a checkpoint of {name}: has {some(list(tensors), 3)}"
-    return f"{path}: does not fit the network ({name}) of its card; undo the change of [config], or name other weights"
+    return f"{path}: does not fit the network ({name}): {hint}"
 
 
-def _hint(model: Model, faults: _Faults) -> list[str]:
-    """The --modality that the file is for, where the weights for pictures are all that is wrong in names."""
+def _hint(model: Model, faults: _Faults) -> str:
+    """What to do: the --modality that the file is for, where the weights for pictures are all that is wrong in names."""
     pictures = picture_names(model)
     names = [*faults.missing, *faults.unexpected]
     if not pictures or not names or not all(name.startswith(pictures) for name in names):
-        return []
+        return "name weights of a network with the [config] on the card, whole and of numbers"
     if faults.missing:
-        return ["these are the weights for pictures, which a pose-only checkpoint lacks: use --modality pose"]
-    return ["these are the weights for pictures, so the checkpoint is one for --modality rgb+pose"]
+        return "it lacks the weights for pictures, as a pose-only checkpoint does: use --modality pose"
+    return "it has weights for pictures, so it is a checkpoint for --modality rgb+pose"

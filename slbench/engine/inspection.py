@@ -57,10 +57,18 @@ def inspected(card: ModelCard, path: Path) -> Inspected:
     return Inspected(file_digest(path), card.inputs, count, dict(precisions), gate_of(model))
 
 
+@dataclass(frozen=True)
+class Converted:
+    """What was written: its sha256, and what a network with these weights looks at."""
+
+    sha256: str
+    modality: Modality
+
+
 def converted(
     card: ModelCard, path: Path, target: Path, modality: Modality | None = None, precision: Precision | None = None
-) -> str:
-    """Write a checkpoint as safetensors, each tensor once, after it was found to fit the network; its sha256.
+) -> Converted:
+    """Write a checkpoint as safetensors, each tensor once, after it was found to fit the network.
 
     Args:
         modality: None: what the names in the file show.
@@ -75,14 +83,14 @@ def converted(
         raise OptionError(f"--output {target}: must end in {SUFFIX}")
     if target.exists() and path.exists() and target.samefile(path):
         raise OptionError(f"--output {target}: is the checkpoint itself; name another file")
-    _, model, found = _opened(card, path, modality)
+    selected_on = own_checkpoint(path, card).selected_on
+    card, model, found = _opened(card, path, modality)
     own = model.network.state_dict()
     wanted = None if precision is None else getattr(torch, precision)
-    return save_tensors(
-        {name: value.to(wanted if own[name].is_floating_point() else own[name].dtype) for name, value in found.items()},
-        target,
-        own_checkpoint(path, card).selected_on,
-    )
+    tensors = {
+        name: value.to(wanted if own[name].is_floating_point() else own[name].dtype) for name, value in found.items()
+    }
+    return Converted(save_tensors(tensors, target, selected_on), card.inputs)
 
 
 def _opened(card: ModelCard, path: Path, modality: Modality | None) -> tuple[ModelCard, Model, Tensors]:

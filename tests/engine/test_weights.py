@@ -189,7 +189,9 @@ def test_everything_that_does_not_fit_is_listed_and_nothing_loaded(tmp_path: Pat
     lines = str(raised.value).splitlines()
     shown = ", ".join(lacking[:10])
     shape = tuple(before["pose_proj.weight"].shape)
-    assert lines[0].startswith(f"{path}: does not fit the network (UniSign) of its card")
+    assert lines[0].startswith(
+        f"{path}: does not fit the network (UniSign): name weights of a network with the [config]"
+    )
     assert lines[1:] == [
         f"{len(lacking) + 1} missing: {shown}, ... and {len(lacking) - 9} more",
         f"12 unexpected: {', '.join(f'extra.{n:02}' for n in range(10))}, ... and 2 more",
@@ -281,8 +283,8 @@ def test_other_files_say_what_they_are(
 def test_converted_weights_are_the_same(precision: str | None, dtype: torch.dtype, tmp_path: Path) -> None:
     state = released_state()
     wrapped(state, path := tmp_path / "a.pth")
-    digest = converted(CARD, path, target := tmp_path / "new" / "b.safetensors", precision=precision)
-    assert digest == file_digest(target)
+    done = converted(CARD, path, target := tmp_path / "new" / "b.safetensors", precision=precision)
+    assert (done.sha256, done.modality) == (file_digest(target), "pose")
     written = load_file(target)
     assert len(written) == len({id(value) for value in state.values()})
     assert {value.dtype for value in written.values()} == {dtype, torch.int64}
@@ -321,16 +323,16 @@ def test_pictures_have_weights_of_their_own(tmp_path: Path) -> None:
     wrapped(state := released_state(inputs="rgb+pose"), both)
     wrapped(released_state(), poses)
     assert_loaded(load(both, "rgb+pose"), state)
-    with pytest.raises(ModelError, match=r"the checkpoint is one for --modality rgb\+pose"):
+    with pytest.raises(ModelError, match=r"it is a checkpoint for --modality rgb\+pose"):
         load(both)
-    with pytest.raises(ModelError, match="which a pose-only checkpoint lacks: use --modality pose"):
+    with pytest.raises(ModelError, match="as a pose-only checkpoint does: use --modality pose"):
         load(poses, "rgb+pose")
     assert_loaded(
         load(poses, "rgb+pose", may_lack=RGB_NAMES),
         fresh(inputs="rgb+pose").network.state_dict() | released_state(),
     )
     assert [inspected(CARD, path).modality for path in (both, poses)] == ["rgb+pose", "pose"]
-    converted(CARD, both, target := tmp_path / "both.safetensors")
+    assert converted(CARD, both, target := tmp_path / "both.safetensors").modality == "rgb+pose"
     assert_loaded(load(target, "rgb+pose"), state)
     with pytest.raises(ModelError, match="--modality pose"):
         converted(CARD, poses, target, modality="rgb+pose")
