@@ -332,7 +332,8 @@ def test_pictures_have_weights_of_their_own(tmp_path: Path) -> None:
         fresh(inputs="rgb+pose").network.state_dict() | released_state(),
     )
     assert [inspected(CARD, path).modality for path in (both, poses)] == ["rgb+pose", "pose"]
-    assert converted(CARD, both, target := tmp_path / "both.safetensors").modality == "rgb+pose"
+    done = converted(CARD, both, target := tmp_path / "both.safetensors")
+    assert done.modality == "rgb+pose"
     assert_loaded(load(target, "rgb+pose"), state)
     with pytest.raises(ModelError, match="--modality pose"):
         converted(CARD, poses, target, modality="rgb+pose")
