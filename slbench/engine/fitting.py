@@ -135,7 +135,7 @@ def _title(model: Model, tensors: Tensors, found: int, path: Path, hint: str) ->
 
 
 def _hint(model: Model, faults: _Faults) -> str:
-    """What to do; where the weights for pictures are all that is wrong in names, the --modality that the file is for."""
+    """What to do; where weights for pictures are all that is wrong in names, the --modality that the file is for."""
     pictures = picture_names(model)
     names = [*faults.missing, *faults.unexpected]
     if not pictures or not names or not all(name.startswith(pictures) for name in names):
