@@ -103,7 +103,7 @@ def looks(record: RunRecord) -> list[str]:
 def unlike_the_paper(record: RunRecord) -> list[str]:
     """Of decoding, beams and checkpoint, what was chosen otherwise than in Uni-Sign's paper; mostly nothing.
 
-    The paper's search is open and has 4 beams. That the checkpoint is a last epoch is said, too.
+    The paper's search is open and has 4 beams. A last epoch is named, too.
     """
     options, chosen_on = record.options, record.model.selected_on
     found = {

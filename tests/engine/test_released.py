@@ -43,7 +43,8 @@ class Release:
     def write_card(self, **changes: object) -> None:
         card = catalog.get_model(str(self.corpus.model_path))
         values = card.model_copy(update={"weights": None}).model_dump(mode="json", exclude_none=True)
-        self.corpus.model_path.write_text(tomli_w.dumps(values | {"released": [RELEASED | changes]}))
+        seen = {"modalities": ["pose", "rgb+pose"], "released": [RELEASED | changes]}
+        self.corpus.model_path.write_text(tomli_w.dumps(values | seen))
 
     @property
     def card(self) -> ModelCard:
