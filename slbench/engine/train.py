@@ -186,8 +186,9 @@ class Trainer:
             return course.model.prepare(clip, self.place.epoch)  # which reads the pictures
         except ClipError as error:
             raise DataError(
-                f"training stops, a clip cannot be used: {error}. Mend it, and the same command with --resume goes on; "
-                "or take its video or poses away, so that it is left out, and train in another folder"
+                f"training stops, a clip cannot be used: {error}. If it was damaged since the training began, mend it, "
+                "and the same command with --resume goes on; otherwise mend it, or take it away so that it is left out, "
+                "and train in another folder (`slbench data prepare --crops` finds such videos beforehand)"
             ) from error
 
     def _check_finite(self, name: str, value: torch.Tensor, batches: Sequence[Batch]) -> None:

@@ -308,7 +308,9 @@ def test_a_damaged_video_ends_a_training_with_a_message(staged: Staged, tmp_path
     video.write_bytes(video.read_bytes()[:-500])
     one = str(staged.folder / "one" / "last.toml")
     training = TrainingRun(request(staged, tmp_path / "a", "pretrain-rgb-pose", init=one, videos=videos))
-    with pytest.raises(DataError, match=r"clip train-03: .*train-03.mp4.*--resume goes on; or take its video"):
+    with pytest.raises(
+        DataError, match=r"clip train-03: .*train-03.mp4.*--resume goes on; otherwise mend it, or take it away"
+    ):
         training.execute()
 
 
