@@ -187,8 +187,8 @@ class Trainer:
         except ClipError as error:
             raise DataError(
                 f"training stops, a clip cannot be used: {error}. If it was damaged since the training began, mend it, "
-                "and the same command with --resume goes on; otherwise mend it, or take it away so that it is left out, "
-                "and train in another folder (`slbench data prepare --crops` finds such videos beforehand)"
+                "and the same command with --resume goes on; otherwise mend it, or take it away so that it is left "
+                "out, and train in another folder (`slbench data prepare --crops` finds such videos beforehand)"
             ) from error
 
     def _check_finite(self, name: str, value: torch.Tensor, batches: Sequence[Batch]) -> None:
