@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from fakes import FakeCorpus
+from told import ToldCorpus
 
 from slbench.engine.determinism import make_deterministic
 
@@ -40,3 +41,9 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCorpus:
     monkeypatch.setenv("FAKE_CORPUS", str(made.folder))
     monkeypatch.setenv("SLBENCH_HOME", str(tmp_path / "home"))
     return made
+
+
+@pytest.fixture
+def told(corpus: FakeCorpus) -> ToldCorpus:
+    """The cards of `corpus` with a corpus that slbench must be told the place of."""
+    return ToldCorpus(corpus)

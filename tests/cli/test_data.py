@@ -10,11 +10,6 @@ from test_cli import slbench
 from told import ToldCorpus
 
 
-@pytest.fixture
-def told(corpus: FakeCorpus) -> ToldCorpus:
-    return ToldCorpus(corpus)
-
-
 def test_options_are_a_promise() -> None:
     options = {
         "status": "format",

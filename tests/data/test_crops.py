@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from fakes import FakeCorpus
 from filmed import FRAMES, SIZE, film
 from PIL import Image
 from told import COUNTS, ToldCorpus
@@ -39,11 +38,6 @@ from slbench.data.video import frames
 from slbench.data.videos import VideoFolder
 from slbench.errors import ClipError, DataError
 from slbench.files import file_digest
-
-
-@pytest.fixture
-def told(corpus: FakeCorpus) -> ToldCorpus:
-    return ToldCorpus(corpus)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import GLOSSES, FakeCorpus, made_up_clip
+from fakes import GLOSSES, made_up_clip
 from told import COUNTS, ToldCorpus
 
 from slbench.cards import DatasetCard, read_card
@@ -23,11 +23,6 @@ from slbench.data.listing import OWNERS
 from slbench.data.status import status_of
 from slbench.data.store import folder_of
 from slbench.errors import ClipError, DataError
-
-
-@pytest.fixture
-def told(corpus: FakeCorpus) -> ToldCorpus:
-    return ToldCorpus(corpus)
 
 
 def test_clips_are_those_of_the_files(told: ToldCorpus) -> None:

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fakes import FakeCorpus
 from filmed import FRAMES, film
 from told import COUNTS, ToldCorpus
 
@@ -15,11 +14,6 @@ from slbench.data.rendered import write_video
 from slbench.data.store import folder_of
 from slbench.data.videos import VideoFolder
 from slbench.errors import DataError
-
-
-@pytest.fixture
-def told(corpus: FakeCorpus) -> ToldCorpus:
-    return ToldCorpus(corpus)
 
 
 @pytest.fixture

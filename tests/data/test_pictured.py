@@ -32,11 +32,6 @@ WHOLE = [Region(frame, 0, 0, SIZE[0]) for frame in (0, 5, 22)]
 
 
 @pytest.fixture
-def told(corpus: FakeCorpus) -> ToldCorpus:
-    return ToldCorpus(corpus)
-
-
-@pytest.fixture
 def videos(told: ToldCorpus, tmp_path: Path) -> Path:
     film(told, tmp_path / "videos", START)
     return tmp_path / "videos"

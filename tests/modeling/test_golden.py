@@ -11,7 +11,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from slbench.modeling.uni_sign.config import UniSignConfig
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels
-from slbench.modeling.uni_sign.network import UniSignNetwork
+from slbench.modeling.uni_sign.network import Encoded, UniSignNetwork
 from slbench.modeling.uni_sign.poses import PARTS, part_inputs
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "uni_sign_pose.json").read_text(encoding="utf-8"))
@@ -62,6 +62,18 @@ def filled(network: UniSignNetwork) -> UniSignNetwork:
     state |= {"mt5_model.shared.weight": embedding, "mt5_model.encoder.embed_tokens.weight": embedding}
     network.load_state_dict(state, strict=True)
     return network
+
+
+def generated(network: UniSignNetwork, encoded: Encoded) -> list[list[int]]:
+    """Ids of the search that the figures were made with."""
+    ids = network.mt5_model.generate(
+        encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
+        attention_mask=encoded.mask_bl,
+        num_beams=4,
+        min_new_tokens=8,
+        max_new_tokens=24,
+    )
+    return ids.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -131,14 +143,8 @@ def test_loss(network: UniSignNetwork, prompt: torch.Tensor, c: int) -> None:
 def test_generated_ids(network: UniSignNetwork, prompt: torch.Tensor, clips: list[int]) -> None:
     with torch.no_grad():
         encoded = network.read(network.hear(*batch_of(clips)), prompt)
-        ids = network.mt5_model.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
-            attention_mask=encoded.mask_bl,
-            num_beams=4,
-            min_new_tokens=8,
-            max_new_tokens=24,
-        )
-    assert ids.tolist() == [GOLDEN["single"][c]["beams4"] for c in clips]
+        ids = generated(network, encoded)
+    assert ids == [GOLDEN["single"][c]["beams4"] for c in clips]
 
 
 def test_parameters_at_the_papers_size() -> None:

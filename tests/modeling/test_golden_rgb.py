@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 from test_golden import GOLDEN as POSE
-from test_golden import SIZES, TOLERANCE, batch_of, filled, golden_clip
-from transformers.modeling_outputs import BaseModelOutput
+from test_golden import SIZES, TOLERANCE, batch_of, filled, generated, golden_clip
 
 from slbench.data.clip import Clip
 from slbench.modeling.uni_sign import fusion
@@ -135,14 +134,8 @@ def test_loss(network: UniSignNetwork, c: int) -> None:
 def test_generated_ids(network: UniSignNetwork, clips: list[int]) -> None:
     with torch.no_grad():
         encoded = network.read(golden_heard(network, clips), PROMPT)
-        ids = network.mt5_model.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
-            attention_mask=encoded.mask_bl,
-            num_beams=4,
-            min_new_tokens=8,
-            max_new_tokens=24,
-        )
-    assert ids.tolist() == [GOLDEN["single"][c]["beams4"] for c in clips]
+        ids = generated(network, encoded)
+    assert ids == [GOLDEN["single"][c]["beams4"] for c in clips]
 
 
 @pytest.mark.parametrize("hand", HANDS)
