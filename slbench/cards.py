@@ -255,6 +255,17 @@ class Stage(Frozen):
     """Keys of the recipe that are others here."""
 
 
+class Variant(Frozen):
+    """How a model differs from its card where it is trained on certain corpora."""
+
+    datasets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """It holds for trainings on tasks of these alone."""
+    config: dict[str, Any] = {}
+    """Keys of the card's [config]; tables are merged."""
+    recipe: dict[str, Any] = {}
+    """Keys of the card's [recipe]; tables are merged."""
+
+
 class ModelCard(Card):
     """A model: its class, its sizes, what it can do, its weights and how to train it."""
 
@@ -277,6 +288,10 @@ class ModelCard(Card):
     """None: the model must be trained first, or the weights are `released`."""
     released: tuple[Released, ...] = ()
     """The authors' own weights, which `slbench run` fetches for their tasks."""
+    variants: tuple[Variant, ...] = ()
+    """Sizes and recipes for other corpora than the paper's; the first that fits holds."""
+    commands: tuple[str, ...] = ()
+    """That train the model and run it."""
     stages: dict[str, Stage] = {}
     """Of a training in several, by name; `slbench train --stage`."""
 
@@ -303,14 +318,28 @@ class ModelCard(Card):
             try:
                 self.recipe_of(name)
             except ValidationError as error:
-                keys = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-                raise ValueError(f"stages.{name}.recipe.{keys}") from error
+                raise ValueError(f"stages.{name}.recipe.{_keys(error)}") from error
         return self
 
     def recipe_of(self, stage: str) -> Recipe:
         """The recipe with what is another in this stage."""
         values = self.recipe.model_dump(mode="json") | self.stages[stage].recipe
         return Recipe.model_validate_json(json.dumps(values))
+
+    @model_validator(mode="after")
+    def _variants_fit(self) -> Self:
+        for number, variant in enumerate(self.variants):
+            try:
+                self.varied(variant)
+            except ValidationError as error:
+                raise ValueError(f"variants.{number}.recipe.{_keys(error)}") from error
+        return self
+
+    def varied(self, variant: Variant) -> Self:
+        """The card as it is where the variant holds."""
+        recipe = json.dumps(_merged(self.recipe.model_dump(mode="json"), variant.recipe))
+        changed = {"config": _merged(self.config, variant.config), "recipe": Recipe.model_validate_json(recipe)}
+        return self.model_copy(update=changed)
 
     @property
     def weights_path(self) -> Path | None:
@@ -321,6 +350,17 @@ class ModelCard(Card):
         """The checkpoint, if it is named and absent."""
         path = self.weights_path
         return {} if path is None or path.is_file() else {"weights.file": path}
+
+
+def _keys(error: ValidationError) -> str:
+    """What is wrong, key by key."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+
+
+def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes over values, table by table."""
+    tables = {key: _merged(values[key], new) for key, new in changes.items() if isinstance(values.get(key), dict)}
+    return values | changes | tables
 
 
 CARD_TYPES: tuple[type[Card], ...] = (TaskCard, ModelCard, DatasetCard)

@@ -31,7 +31,7 @@ from slbench.engine.models import (
     setting_of,
 )
 from slbench.engine.predict import DECIMALS
-from slbench.modeling.base import Model, Output
+from slbench.modeling.base import Examples, Fitted, Model, Output
 
 TOLERANCE = 0.1 * 10**-DECIMALS
 MEASURED = 1e-5
@@ -80,10 +80,13 @@ class Subject:
 
     def trained(self) -> Model:
         model = self.fresh()
+        inputs = [model.prepare(clip) for clip in self.clips]
+        if isinstance(model, Fitted):
+            model.fit([Examples(self.task.family, self.targets, inputs)])
         if hasattr(model, "loss"):
             optimizer = torch.optim.SGD(model.network.parameters(), lr=1e-2)
             model.network.train()
-            model.loss([model.prepare(clip) for clip in self.clips], self.targets).backward()
+            model.loss(inputs, self.targets).backward()
             optimizer.step()
         model.network.eval()
         return model

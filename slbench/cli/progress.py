@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slbench.data import extract
     from slbench.data.building import Built
     from slbench.engine import evaluate
-    from slbench.engine.events import Epoch, Event, Resumed
+    from slbench.engine.events import Epoch, Event, Resumed, Step
 
 
 class Rate(ProgressColumn):
@@ -113,16 +113,18 @@ def counting_progress() -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def training_progress(epochs: int) -> "Iterator[Callable[[Event], None]]":
     """A bar over the steps of a training with its loss and the time left, and a line an epoch."""
-    from slbench.engine.events import Epoch, Resumed
+    from slbench.engine.events import Epoch, Resumed, Step
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors(), transient=True) as bar:
-        row = bar.add_task("steps", total=None)
+        row, told = bar.add_task("steps", total=None), set[str]()
 
         def report(event: "Event") -> None:
             if isinstance(event, Epoch):
                 _print_epoch(event, epochs)
                 return
+            if isinstance(event, Step):
+                _print_left_out(event, told)
             done = (event.epoch - 1) * event.steps + event.step
             if isinstance(event, Resumed):
                 _print_resumed(event, epochs)
@@ -140,7 +142,16 @@ def _print_epoch(event: "Epoch", epochs: int) -> None:
         f"{f'{task} ' * several}{score.name} {score.value:.1f}" for task, score in event.deciding.items()
     )
     scored = f"  {event.scored_on} {scores}" if scores else ""
-    errors().print(f"epoch {event.epoch:>3}/{epochs}  loss {event.loss:.3f}{scored}{star * bool(scores)}")
+    loss = "fitted" if event.loss is None else f"loss {event.loss:.3f}"
+    errors().print(f"epoch {event.epoch:>3}/{epochs}  {loss}{scored}{star * bool(scores)}")
+
+
+def _print_left_out(event: "Step", told: set[str]) -> None:
+    """Each clip once, though it may be left out of every epoch."""
+    for clip, why in event.left_out.items():
+        if clip not in told:
+            told.add(clip)
+            errors().print(f"left out: clip {clip}: {why}", style="yellow", soft_wrap=True)
 
 
 def _print_resumed(event: "Resumed", epochs: int) -> None:

@@ -9,8 +9,8 @@ from slbench.data.pictured import PicturedSplit, with_pictures
 from slbench.data.prepare import prepare
 from slbench.data.store import ReadableClips, SplitClips, Store, prepared_splits
 from slbench.engine.checks import check_readable, check_references, task_dataset
-from slbench.errors import OptionError
-from slbench.modeling.base import Trainable
+from slbench.errors import ClipError, DataError, OptionError
+from slbench.modeling.base import Examples, Fitted, Inputs, Model
 
 UNSCORED = "none"
 """In place of a split, where a training has nothing to choose an epoch on and keeps the last."""
@@ -25,15 +25,49 @@ class Course:
     """One task of a training.
 
     Attributes:
-        model: the network as this task sees it; all courses of a training share one network.
+        model: the network as this task sees it; all courses of a training share one network. Without a `loss` it is
+            trained by `fit` alone.
         train: clips to learn from.
         scored: clips to score on after each epoch, which decides the one that is kept; None: the task has none.
     """
 
     task: TaskCard
-    model: Trainable
+    model: Model
     train: SplitClips
     scored: SplitClips | None
+
+
+@dataclass(frozen=True)
+class PreparedInputs:
+    """The train clips of a course as its model wants them, one after another, each time anew."""
+
+    model: Model
+    clips: SplitClips
+
+    def __iter__(self) -> Iterator[Inputs]:
+        for index in range(len(self.clips)):
+            try:
+                yield self.model.prepare(self.clips.clip(index))
+            except ClipError as error:
+                raise DataError(f"training stops, a clip cannot be used: {error}; mend it, or take it away") from error
+
+
+def examples_of(course: Course) -> Examples:
+    """What a model can take from the course at once."""
+    rows = [course.train[index] for index in range(len(course.train))]
+    targets = [course.task.target(row.text, row.gloss) for row in rows]
+    return Examples(course.task.family, targets, PreparedInputs(course.model, course.train))
+
+
+def fit(courses: Sequence[Course]) -> None:
+    """Let the network that the courses will share take from their train clips what it takes at once.
+
+    Raises:
+        ModelError: nothing can be learned from them.
+    """
+    model = courses[0].model
+    if isinstance(model, Fitted):
+        model.fit([examples_of(course) for course in courses])
 
 
 @dataclass(frozen=True)
@@ -106,7 +140,7 @@ class Pictured:
     videos: Path | None = None
 
 
-def open_course(task: TaskCard, model: Trainable, store: Store, scored: str | None, pictures: Pictured) -> Course:
+def open_course(task: TaskCard, model: Model, store: Store, scored: str | None, pictures: Pictured) -> Course:
     """The task's clips.
 
     Of a corpus that the user prepared, those whose frames and, where they are wanted, pictures are there: videos vanish

@@ -1,7 +1,7 @@
 """What a training tells while it runs; `Step` and `Epoch` are also the lines of its log."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from slbench.metrics.base import Score
@@ -20,6 +20,8 @@ class Step:
     learning_rate: float
     gradient_norm: float
     """Before it was clipped."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Clip that the model cannot learn from -> why."""
     event: Literal["step"] = "step"
 
 
@@ -28,8 +30,8 @@ class Epoch:
     """An epoch has ended, and its weights were scored."""
 
     epoch: int
-    loss: float
-    """Mean over the epoch's steps."""
+    loss: float | None
+    """Mean over the epoch's steps; None: the model learns in none."""
     scores: dict[str, tuple[Score, ...]]
     """Task -> scores of its protocol; the first of each decides. Tasks without a split for it have none."""
     best: bool

@@ -11,7 +11,7 @@ from slbench.cards import Modality, ModelCard
 from slbench.catalog import resolve
 from slbench.engine.fitting import fitted, modality_of, picture_names
 from slbench.engine.gate import gate_of
-from slbench.engine.models import build_model, count_parameters, looking_at, save_tensors
+from slbench.engine.models import build_model, count_parameters, looking_at, make_room, save_tensors
 from slbench.engine.released import own_checkpoint
 from slbench.engine.weights import Tensors, read_tensors
 from slbench.errors import OptionError
@@ -99,6 +99,7 @@ def _opened(card: ModelCard, path: Path, modality: Modality | None) -> tuple[Mod
     names = picture_names(resolve(card.implementation, card))
     card = looking_at(card, modality or _shown(card, tensors, names))
     model = build_model(card, Setting(card.families[0], "English", inputs=card.inputs))
+    make_room(model, tensors, path)
     return card, model, fitted(model, tensors, path)
 
 

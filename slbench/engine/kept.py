@@ -69,8 +69,9 @@ class KeptModels:
             selected_on=selected_on,
             stage=self.stage,
         )
-        # What is released is another's weights: this card names those beside it.
-        card = self.card.model_copy(update={"weights": weights, "notes": (), "released": ()})
+        # What is released is another's weights, and sizes are decided: this card names the weights beside it.
+        undone = dict.fromkeys(("notes", "released", "variants", "commands"), ())
+        card = self.card.model_copy(update={"weights": weights, **undone})
         write_text(self.folder / f"{name}.toml", tomli_w.dumps(card.model_dump(mode="json", exclude_none=True)))
         for old in older - {path}:
             old.unlink()

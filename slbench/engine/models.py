@@ -1,9 +1,10 @@
 """From a model card to a model ready to use."""
 
 import inspect
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from slbench.engine.fitting import fitted, shared_names
 from slbench.engine.weights import SELECTED_ON, read_tensors
 from slbench.errors import CardError, ModelError, OptionError
 from slbench.files import atomic_path, file_digest
-from slbench.modeling.base import Decoding, Model, Setting
+from slbench.modeling.base import Decoding, Fitted, Model, Setting
 
 UNREMARKABLE = ("", "dev", "none")
 """Of the splits that an epoch may be chosen on: these are not noted in a file of weights."""
@@ -117,10 +118,32 @@ def load_weights(model: Model, checkpoint: Checkpoint, may_lack: Sequence[str] =
     Raises:
         ModelError: it cannot be read, or does not fit; the network is as it was.
     """
-    found = fitted(model, read_tensors(checkpoint.path), checkpoint.path, may_lack)
+    tensors = read_tensors(checkpoint.path)
+    make_room(model, tensors, checkpoint.path)
+    found = fitted(model, tensors, checkpoint.path, may_lack)
     owners = shared_names(model.network)
     state = {name: found[owner] for name, owner in owners.items() if owner in found}
     model.network.load_state_dict(state, strict=len(state) == len(owners))
+
+
+def make_room(model: Model, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Bring the network to the sizes of a checkpoint, where these are not known before.
+
+    Raises:
+        ModelError: it is for other glosses; the network is as it was.
+    """
+    if isinstance(model, Fitted):
+        with blamed_file(path):
+            model.make_room(tensors)
+
+
+@contextmanager
+def blamed_file(path: Path) -> Iterator[None]:
+    """Say of which file a ModelError speaks."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def save_weights(network: torch.nn.Module, path: Path, selected_on: str = "dev") -> str:
@@ -155,8 +178,9 @@ def code_digest(model: Model) -> str:
 
 
 def device_of(model: Model) -> torch.device:
-    """Where the model's network is."""
-    return next(model.network.parameters()).device
+    """Where the model's network is; one that holds no tensors is on the CPU."""
+    tensors = chain(model.network.parameters(), model.network.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def autocast(model: Model, precision: torch.dtype) -> AbstractContextManager[object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from slbench import catalog
-from slbench.cards import Augmentation, Modality, ModelCard, Stage
+from slbench.cards import Augmentation, Modality, ModelCard, Stage, TaskCard
 from slbench.catalog import resolve
 from slbench.engine.changes import changed_card
 from slbench.engine.fitting import modality_of, picture_names
@@ -37,6 +37,15 @@ def get_stage(card: ModelCard, name: str | None) -> Stage | None:
         known = near(name, list(card.stages)) if card.stages else f"; {card.path} has no [stages]"
         raise OptionError(f"--stage {name}: {card.name} has no such stage{known}")
     return card.stages[name]
+
+
+def sized_for(card: ModelCard, tasks: Sequence[TaskCard]) -> ModelCard:
+    """The card with the sizes and the recipe that it has for the corpora of these tasks, if it has some."""
+    corpora = {task.dataset for task in tasks}
+    for variant in card.variants:
+        if corpora <= set(variant.datasets):
+            return card.varied(variant)
+    return card
 
 
 def staged_card(card: ModelCard, name: str | None, modality: Modality | None, changes: Sequence[str]) -> ModelCard:

@@ -21,7 +21,7 @@ from slbench.engine.predict import load_batches, predict_batch
 from slbench.errors import ClipError, DataError, ModelError, some
 from slbench.metrics.base import Score
 from slbench.metrics.protocols import get_protocol
-from slbench.modeling.base import Inputs
+from slbench.modeling.base import Choosy, Inputs
 from slbench.records import answers_of
 
 SCORED_BATCH_SIZE = 32
@@ -55,12 +55,14 @@ class Trainer:
         self.network = courses[0].model.network
         self.place = Place()
         self.steps = len(self._groups())
+        self.refused: dict[str, str] = {}
         self.average: AveragedModel | None = None
         if recipe.average:
             keep_average = get_ema_multi_avg_fn(recipe.average)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(self.network, multi_avg_fn=keep_average, use_buffers=True)
+        groups = [{"params": list(self.network.parameters())}]  # of a model that is fitted at once there may be none
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, eps=recipe.adam_epsilon
+            groups, recipe.learning_rate, weight_decay=recipe.weight_decay, eps=recipe.adam_epsilon
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
@@ -127,19 +129,24 @@ class Trainer:
         return [batches[index] for index in chance.permutation(len(batches))]
 
     def _groups(self) -> list[list[Batch]]:
-        """The batches of each of the epoch's steps; the last one takes what is left."""
+        """The batches of each of the epoch's steps; the last one takes what is left.
+
+        A model that is fitted at once has no steps.
+        """
+        if not hasattr(self.courses[0].model, "loss"):
+            return []
         batches, size = self._batches(), self.recipe.accumulate
         return [batches[start : start + size] for start in range(0, len(batches), size)]
 
     def _step(self, group: list[Batch]) -> Step:
-        start = time.perf_counter()
+        start, self.refused = time.perf_counter(), {}
         rate = self.optimizer.param_groups[0]["lr"]
         loss, norm = self._optimise(group)
         place = self.place
         place.step += 1
         place.losses.append(loss)
         place.seconds += time.perf_counter() - start
-        return Step(place.epoch, place.step, self.steps, loss, rate, norm)
+        return Step(place.epoch, place.step, self.steps, loss, rate, norm, self.refused)
 
     def _end_epoch(self) -> Epoch:
         start, ended = time.perf_counter(), self.place
@@ -149,32 +156,46 @@ class Trainer:
         best = ended.best is None or merit > ended.best
         self.place = Place(ended.epoch + 1, best=merit if best else ended.best)
         seconds = ended.seconds + time.perf_counter() - start
-        loss = float(np.mean(ended.losses))
+        loss = float(np.mean(ended.losses)) if ended.losses else None
         return Epoch(ended.epoch, loss, scores, best, round(seconds, 3), scored_on(self.courses))
 
     def _optimise(self, group: list[Batch]) -> tuple[float, float]:
         """One step, along the mean gradient of a group; its mean loss and the norm of that gradient."""
         self.network.train()
         self.optimizer.zero_grad()
-        loss = sum([self._add_gradient(batch, len(group)) for batch in group]) / len(group)
+        losses = [self._add_gradient(batch, len(group)) for batch in group]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self._check_finite("gradient's norm", norm, group)
         self.optimizer.step()
         self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.network)
-        return loss, float(norm)
+        return sum(losses) / len(group), float(norm)
 
     def _add_gradient(self, batch: Batch, size: int) -> float:
         """Add a batch's part of the gradient of a group of this size; its loss."""
-        course = batch.course
-        inputs = [self._input(course, index) for index in batch.clips]
-        rows = [course.train[index] for index in batch.clips]
-        with autocast(course.model, PRECISIONS[self.recipe.precision]):
-            loss = course.model.loss(inputs, [course.task.target(row.text, row.gloss) for row in rows])
+        model: Any = batch.course.model
+        inputs, targets = self._learnable(batch)
+        if not inputs:
+            return 0.0
+        with autocast(model, PRECISIONS[self.recipe.precision]):
+            loss: torch.Tensor = model.loss(inputs, targets)
         self._check_finite("loss", loss, [batch])
         (loss / size).backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
+
+    def _learnable(self, batch: Batch) -> tuple[list[Inputs], list[str]]:
+        """Inputs and targets of the clips that the model can learn from; the others are noted, with the reason."""
+        course = batch.course
+        rows = [course.train[index] for index in batch.clips]
+        targets = [course.task.target(row.text, row.gloss) for row in rows]
+        inputs = [self._input(course, index) for index in batch.clips]
+        if not isinstance(course.model, Choosy):
+            return inputs, targets
+        whys = [course.model.refusal(*pair) for pair in zip(inputs, targets, strict=True)]
+        self.refused |= {row.id: why for row, why in zip(rows, whys, strict=True) if why}
+        kept = [index for index, why in enumerate(whys) if not why]
+        return [inputs[index] for index in kept], [targets[index] for index in kept]
 
     def _input(self, course: Course, index: int) -> Inputs:
         """A training clip, changed at random by seed, epoch and place alone."""

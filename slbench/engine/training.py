@@ -15,6 +15,7 @@ from slbench.engine.checks import check_pictures, check_seed, check_writable, on
 from slbench.engine.courses import (
     UNSCORED,
     Pictured,
+    fit,
     missing,
     open_course,
     open_store,
@@ -28,13 +29,13 @@ from slbench.engine.identity import check_same, training_identity
 from slbench.engine.kept import Ended, KeptModels
 from slbench.engine.log import TrainingLog
 from slbench.engine.models import build_model, check_fit, setting_of
-from slbench.engine.stages import begin, find_start, may_lack, sources_of, staged_card
+from slbench.engine.stages import begin, find_start, may_lack, sized_for, sources_of, staged_card
 from slbench.engine.train import Trainer
 from slbench.engine.training_request import TrainingRequest as TrainingRequest
 from slbench.errors import ModelError, OptionError, OutputError
 from slbench.files import remove_leftovers
 from slbench.metrics.protocols import get_protocol
-from slbench.modeling.base import Trainable
+from slbench.modeling.base import Fitted, Model
 
 
 class TrainingRun:
@@ -48,7 +49,8 @@ class TrainingRun:
         check_seed(request.seed)
         self.request, self.output = request, request.output
         self.tasks = [catalog.get_task(task) for task in request.tasks]
-        self.card = staged_card(catalog.get_model(request.model), request.stage, request.modality, request.changes)
+        sized = sized_for(catalog.get_model(request.model), self.tasks)
+        self.card = staged_card(sized, request.stage, request.modality, request.changes)
         if request.videos is not None:
             check_pictures(self.card, request.videos)
         self._check_tasks()
@@ -70,12 +72,13 @@ class TrainingRun:
         train = [store.split("train") for store in stores]
         self.asked = [with_vocabulary(*parts) for parts in zip(self.tasks, train, strict=True)]
         models = self._models()
-        begun = begin(models[0], sources, start, may_lack(self.card, request.stage, models[0]))
-        for model in models:
-            model.network = models[0].network.to(device)
         pictures = Pictured(self.card.inputs != "pose", request.videos)
         parts = zip(self.asked, models, stores, self.scored, strict=True)
         courses = [open_course(*one, pictures) for one in parts]
+        fit(courses)
+        begun = begin(models[0], sources, start, may_lack(self.card, request.stage, models[0]))
+        for model in models:
+            model.network = models[0].network.to(device)
         marks = [*begun.marks(), *(part for course in courses for part in used(course))]
         self.kept = replace(self.kept, trained_on="; ".join([self.kept.trained_on, *marks]), begun_on=begun.chosen_on)
         self.warnings = [
@@ -112,10 +115,13 @@ class TrainingRun:
         card, seed = self.card, self.request.seed
         return KeptModels(self.output, card, self.request.command, trained_on, seed, selected_on, stage)
 
-    def _models(self) -> list[Trainable]:
+    def _models(self) -> list[Model]:
         """One model a task; the first one's network will be that of all."""
         settings = [setting_of(task, seed=self.request.seed, inputs=self.card.inputs) for task in self.asked]
         models: list[Any] = [build_model(self.card, setting) for setting in settings]
+        if isinstance(models[0], Fitted):
+            self._check_epochs(models[0])
+            return models
         if not hasattr(models[0], "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
         shapes = [{name: value.shape for name, value in model.network.state_dict().items()} for model in models]
@@ -126,6 +132,12 @@ class TrainingRun:
                     "its layers have other sizes; train them apart"
                 )
         return models
+
+    def _check_epochs(self, model: Fitted) -> None:
+        if not hasattr(model, "loss") and self.card.recipe.epochs != 1:
+            raise OptionError(
+                f"recipe.epochs = {self.card.recipe.epochs}: {self.card.name} is fitted at once, so it has one epoch"
+            )
 
     def _only_writer(self) -> AbstractContextManager[None]:
         return only_writer(self.output / ".train.lock")

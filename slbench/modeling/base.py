@@ -1,6 +1,6 @@
 """The interface every model meets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -86,10 +86,59 @@ class Model(Protocol):
 
 
 class Trainable(Model, Protocol):
-    """A model that `slbench train` can train."""
+    """A model that `slbench train` can train by gradients."""
 
     def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
         """Scalar training loss of a batch."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The train clips of one task, in order.
+
+    Attributes:
+        family: of the task.
+        targets: what the answers should be.
+        inputs: what `prepare` gives for each clip; made anew each time it is gone through, nothing changed at random.
+    """
+
+    family: Family
+    targets: Sequence[str]
+    inputs: Iterable[Inputs]
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A model that takes from the train split, at once, a vocabulary or all that it knows.
+
+    One without a `loss` is trained by this alone. What it takes belongs into `network`, so that it is saved; its sizes
+    need not be known before.
+    """
+
+    def fit(self, examples: Sequence[Examples]) -> None:
+        """Take it, before the first step; `network` may be another one afterwards.
+
+        Args:
+            examples: of each task of the training; the setting is that of the first.
+
+        Raises:
+            ModelError: nothing can be learned from them, such as from clips without hands.
+        """
+
+    def make_room(self, tensors: Mapping[str, Tensor]) -> None:
+        """Give `network` the sizes of saved weights, which are then loaded.
+
+        Raises:
+            ModelError: they answer with other glosses than those of the setting, if it has any.
+        """
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A model that cannot learn from every clip."""
+
+    def refusal(self, inputs: Inputs, target: str) -> str:
+        """Why `loss` cannot be asked of this clip, such as for fewer frames than glosses; empty if it can."""
 
 
 @runtime_checkable

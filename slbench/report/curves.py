@@ -1,5 +1,6 @@
 """The curves of a training, as a picture."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def draw_curves(log: Path, target: Path) -> None:
 
 
 def _draw_loss(axes: Axes, epochs: Sequence[Epoch]) -> None:
-    axes.plot([epoch.epoch for epoch in epochs], [epoch.loss for epoch in epochs], color=LOSS, marker=_marker(epochs))
+    losses = [math.nan if epoch.loss is None else epoch.loss for epoch in epochs]
+    axes.plot([epoch.epoch for epoch in epochs], losses, color=LOSS, marker=_marker(epochs))
     axes.set_ylim(bottom=0)
     _label(axes, "training loss, mean of the epoch")
 

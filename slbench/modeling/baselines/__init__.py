@@ -1,0 +1,1 @@
+"""Baselines: floors, classic networks and simple strong ones, one module a model."""

@@ -1,0 +1,117 @@
+"""Floors that never look at a clip: a score that does not beat them has learned nothing of the signs.
+
+`majority` gives every clip the most frequent answer of the training split, `random-train` that of a training clip drawn
+by chance. A metric in which they score well, or a split on which they do, is broken.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from slbench.data.clip import Clip
+from slbench.errors import ModelError
+from slbench.modeling.base import Examples, Inputs, Output, Setting
+from slbench.modeling.baselines.poses import checked
+from slbench.modeling.baselines.texts import Texts, check_glosses, saved_texts
+from slbench.modeling.uni_sign.poses import chance
+
+UNSEEN = 1e-9
+"""Times that a gloss counts as seen which no training clip shows, so that its likelihood has a logarithm."""
+
+
+class NoConfig(BaseModel):
+    """There is nothing to choose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Floor(nn.Module):
+    """The answers of the training split, in its order."""
+
+    def __init__(self, answers: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.answers = Texts(answers)
+
+
+class Majority:
+    """The most frequent answer; of equally frequent ones the first in alphabetical order."""
+
+    Config = NoConfig
+
+    def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
+        self.config = checked(NoConfig, config)
+        self.setting = setting
+        self.network = Floor()
+
+    def fit(self, examples: Sequence[Examples]) -> None:
+        """Keep the answers.
+
+        Raises:
+            ModelError: they are those of several tasks.
+        """
+        self.network = Floor(only(examples).targets)
+
+    def make_room(self, tensors: Mapping[str, Tensor]) -> None:
+        """Answer with the saved answers."""
+        answers = saved_texts(tensors, "answers")
+        if self.setting.glosses and not set(answers) <= set(self.setting.glosses):
+            check_glosses(sorted(set(answers)), self.setting.glosses)
+        self.network = Floor(answers)
+
+    def prepare(self, clip: Clip, draw: int = 0) -> Inputs:  # noqa: ARG002 - there is no training by epochs
+        """(1,): the clip's own chance, which depends on its id and the seed."""
+        return {"chance": chance(self.setting.seed, clip.id).randint(0, 2**32, 1, np.uint64)}
+
+    def encode(self, batch: Sequence[Inputs]) -> list[int]:
+        """The chance of each clip."""
+        return [int(inputs["chance"][0]) for inputs in batch]
+
+    def decode(self, encoded: list[int]) -> list[Output]:
+        """The same for every clip; ISLR's glosses are ranked by how often they are seen."""
+        answer = Output(_most_frequent(Counter(self.network.answers.texts)), self._likelihoods())
+        return [answer for _ in encoded]
+
+    def _likelihoods(self) -> tuple[float, ...]:
+        """Of each gloss of ISLR, by its share of the training clips."""
+        seen = Counter(self.network.answers.texts)
+        counts = [seen[gloss] or UNSEEN for gloss in self.setting.glosses]
+        return tuple(math.log(count / sum(counts)) for count in counts)
+
+
+class RandomTrain(Majority):
+    """The answer of a training clip, drawn anew for each clip.
+
+    The glosses of ISLR are ranked by drawing on, without those that were drawn: the order of log-frequencies with
+    Gumbel noise.
+    """
+
+    def decode(self, encoded: list[int]) -> list[Output]:
+        """Each clip's own draw."""
+        return [self._drawn(np.random.RandomState(number)) for number in encoded]
+
+    def _drawn(self, generator: np.random.RandomState) -> Output:
+        answers, glosses = self.network.answers.texts, self.setting.glosses
+        if not glosses or not answers:
+            return Output(answers[generator.randint(len(answers))] if answers else "", self._likelihoods())
+        noisy = np.array(self._likelihoods()) + generator.gumbel(size=len(glosses))
+        return Output(glosses[int(noisy.argmax())], tuple((noisy - np.logaddexp.reduce(noisy)).tolist()))
+
+
+def only(examples: Sequence[Examples]) -> Examples:
+    """The examples of the one task that there is.
+
+    Raises:
+        ModelError: there are several.
+    """
+    if len(examples) != 1:
+        raise ModelError(f"it learns the answers of one task, and there are {len(examples)}; train them apart")
+    return examples[0]
+
+
+def _most_frequent(seen: Counter[str]) -> str:
+    return min(seen, key=lambda answer: (-seen[answer], answer), default="")
