@@ -53,7 +53,7 @@ class GlossScorer:
         shown, glosses = {target for one in examples for target in one.targets}, set(self.setting.glosses)
         if len(shown) < 2:
             raise ModelError(
-                f"{type(self).__name__} tells glosses apart, and the train clips show none but {', '.join(shown)}; "
+                f"it tells glosses apart, and the train clips show none but {', '.join(shown)}; "
                 "`majority` does such a task"
             )
         foreign = sorted(shown - glosses)
