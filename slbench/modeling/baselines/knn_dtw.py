@@ -23,7 +23,7 @@ from slbench.modeling.baselines.texts import Texts, check_glosses, glosses_of, s
 
 UNSEEN = 1e3
 """Distance of a gloss that no training clip shows; hands are at most some ten of their sizes apart."""
-AT_ONCE = 4096
+AT_ONCE = 1024
 """Training clips that are compared at a time, to bound the memory."""
 
 
