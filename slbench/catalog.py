@@ -13,14 +13,14 @@ import re
 import tomllib
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from slbench.cards import CARD_TYPES, Card, CardT, DatasetCard, ModelCard, TaskCard, read_card
+from slbench.cards import CARD_TYPES, Card, CardT, DatasetCard, Family, ModelCard, TaskCard, read_card
 from slbench.errors import CardError, SlbenchError, near
 
 GROUP = "slbench.catalog"
@@ -197,6 +197,16 @@ def get_task(name: str) -> TaskCard:
 def get_model(name: str) -> ModelCard:
     """A model card; raises CardError as `get` does."""
     return get(name, ModelCard)
+
+
+def models_for(family: Family) -> list[str]:
+    """Names of the models that do this family of tasks; a card with faults does none, and says so when it is used."""
+    found = []
+    for name in names(ModelCard):
+        with suppress(SlbenchError):
+            if family in get_model(name).families:
+                found.append(name)
+    return found
 
 
 def get_dataset(name: str, task: TaskCard | None = None) -> DatasetCard:

@@ -130,7 +130,8 @@ def training_progress(epochs: int) -> "Iterator[Callable[[Event], None]]":
                 _print_resumed(event, epochs)
                 bar.reset(row, total=epochs * event.steps, completed=done)
             else:
-                bar.update(row, total=epochs * event.steps, completed=done, description=f"loss {event.loss:.3f}")
+                said = "nothing to learn from" if event.loss is None else f"loss {event.loss:.3f}"
+                bar.update(row, total=epochs * event.steps, completed=done, description=said)
 
         yield report
 

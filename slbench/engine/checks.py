@@ -13,9 +13,10 @@ from slbench import catalog
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.prepare import prepare
 from slbench.data.store import SplitClips
-from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError
+from slbench.errors import CardError, DataError, ModelError, OptionError, OutputError, some
 from slbench.files import text_digest, write_text
-from slbench.modeling.base import Decoding
+from slbench.modeling.base import Decoding, Model
+from slbench.modeling.baselines.texts import Texts
 from slbench.records import Prediction
 
 
@@ -142,10 +143,31 @@ def check_references(task: TaskCard, split: SplitClips) -> None:
         raise CardError(f"{task.path}: glosses: isolated recognition (islr) needs its vocabulary here")
     unknown = sorted({split[index].gloss for index in range(len(split))} - set(task.glosses))
     if unknown:
-        some = ", ".join(map(repr, unknown[:10])) + (", ..." if len(unknown) > 10 else "")
+        shown = ", ".join(map(repr, unknown[:10])) + (", ..." if len(unknown) > 10 else "")
         raise DataError(
-            f"{task.path}: glosses: {split.manifest.split} also has {some} ({len(unknown)} in all); "
+            f"{task.path}: glosses: {split.manifest.split} also has {shown} ({len(unknown)} in all); "
             "a task's vocabulary must hold every gloss of its splits"
+        )
+
+
+def check_vocabulary(model: Model, task: TaskCard, split: SplitClips) -> None:
+    """See whether a recogniser of sentences was trained on this language: it knows one gloss of the split at least.
+
+    Its network has them as `vocabulary`; one that has none may answer anything.
+
+    Raises:
+        ModelError: it knows none.
+    """
+    vocabulary = getattr(model.network, "vocabulary", None)
+    if task.family != "cslr" or not isinstance(vocabulary, Texts) or not len(vocabulary):
+        return
+    wanted = sorted({gloss for index in range(len(split)) for gloss in split[index].gloss.split()})
+    if wanted and set(vocabulary.texts).isdisjoint(wanted):
+        raise ModelError(
+            f"{type(model).__name__}: these weights answer with {len(vocabulary)} glosses "
+            f"({some(vocabulary.texts, 5)}), and none of them is among the {len(wanted)} of {task.name}'s "
+            f"{split.manifest.split} ({some(wanted, 5)}). "
+            "Name weights that were trained on this task, or train some: slbench train"
         )
 
 

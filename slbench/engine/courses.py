@@ -9,7 +9,7 @@ from slbench.data.pictured import PicturedSplit, with_pictures
 from slbench.data.prepare import prepare
 from slbench.data.store import ReadableClips, SplitClips, Store, prepared_splits
 from slbench.engine.checks import check_readable, check_references, task_dataset
-from slbench.errors import ClipError, DataError, OptionError
+from slbench.errors import ClipError, DataError, ModelError, OptionError
 from slbench.modeling.base import Examples, Fitted, Inputs, Model
 
 UNSCORED = "none"
@@ -66,8 +66,13 @@ def fit(courses: Sequence[Course]) -> None:
         ModelError: nothing can be learned from them.
     """
     model = courses[0].model
-    if isinstance(model, Fitted):
+    if not isinstance(model, Fitted):
+        return
+    try:
         model.fit([examples_of(course) for course in courses])
+    except ModelError as error:
+        tasks = ", ".join(course.task.name for course in courses)
+        raise ModelError(f"{type(model).__name__} cannot be trained on {tasks}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from slbench.engine.checks import (
     check_closed,
     check_pictures,
     check_references,
+    check_vocabulary,
     check_writable,
     closed_sentences,
     only_writer,
@@ -103,6 +104,8 @@ class Run:
         self.checkpoint = fetched(weights, report) if isinstance(weights, Released) else weights
         if self.checkpoint is not None:
             load_weights(self.model, self.checkpoint)
+            if not request.mock:
+                check_vocabulary(self.model, self.task, self.split)
         self.model.network.to(self.device).eval()
 
     def _weights(self) -> Checkpoint | Released | None:

@@ -16,7 +16,8 @@ class Step:
     """Counted from 1 in its epoch."""
     steps: int
     """Of an epoch."""
-    loss: float
+    loss: float | None
+    """Mean over the step's batches that have clips to learn from; None: there is none, and no weight changed."""
     learning_rate: float
     gradient_norm: float
     """Before it was clipped."""

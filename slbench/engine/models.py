@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from slbench import catalog
 from slbench.cards import Modality, ModelCard, TaskCard
 from slbench.catalog import blamed, resolve
 from slbench.engine.fitting import fitted, shared_names
 from slbench.engine.weights import SELECTED_ON, read_tensors
-from slbench.errors import CardError, ModelError, OptionError
+from slbench.errors import CardError, ModelError, OptionError, some
 from slbench.files import atomic_path, file_digest
 from slbench.modeling.base import Decoding, Fitted, Model, Setting
 
@@ -44,10 +45,12 @@ def looking_at(card: ModelCard, modality: Modality | None) -> ModelCard:
 
 
 def check_fit(card: ModelCard, task: TaskCard) -> None:
-    """Raise CardError where the model does not do this family of tasks."""
+    """Raise CardError, naming models that can, where the model does not do this family of tasks."""
     if task.family not in card.families:
+        able = catalog.models_for(task.family)
         raise CardError(
             f"{card.name} does not do {task.family} ({task.name}); its card says families = {list(card.families)}"
+            + (f"; {some(able)} can" if able else "")
         )
 
 

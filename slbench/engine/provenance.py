@@ -15,7 +15,8 @@ from slbench.records import Environment
 from slbench.version import __version__
 
 PACKAGES = (
-    "torch", "transformers", "tokenizers", "datasets", "numpy", "sacrebleu", "jiwer", "pose-format", "spoken-to-signed",
+    "torch", "transformers", "tokenizers", "datasets", "numpy", "scipy", "scikit-learn", "sacrebleu", "jiwer",
+    "pose-format", "spoken-to-signed",
 )  # fmt: skip
 """Those that can move a number."""
 _PACKAGE = Path(__file__).parents[1]

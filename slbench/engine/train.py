@@ -36,7 +36,7 @@ class Place:
     step: int = 0
     """Steps of it that are done."""
     losses: list[float] = field(default_factory=list)
-    """Of these steps."""
+    """Of these steps, but for those without clips to learn from."""
     seconds: float = 0.0
     """That they took."""
     best: float | None = None
@@ -144,12 +144,13 @@ class Trainer:
         loss, norm = self._optimise(group)
         place = self.place
         place.step += 1
-        place.losses.append(loss)
+        place.losses += [] if loss is None else [loss]
         place.seconds += time.perf_counter() - start
         return Step(place.epoch, place.step, self.steps, loss, rate, norm, self.refused)
 
     def _end_epoch(self) -> Epoch:
         start, ended = time.perf_counter(), self.place
+        self._check_learned(ended)
         clips = ((course, course.scored) for course in self.courses)
         scores = {course.task.name: self._scores(course, split) for course, split in clips if split is not None}
         merit = merit_of(scores) if scores else float(ended.epoch)
@@ -159,25 +160,35 @@ class Trainer:
         loss = float(np.mean(ended.losses)) if ended.losses else None
         return Epoch(ended.epoch, loss, scores, best, round(seconds, 3), scored_on(self.courses))
 
-    def _optimise(self, group: list[Batch]) -> tuple[float, float]:
-        """One step, along the mean gradient of a group; its mean loss and the norm of that gradient."""
+    def _check_learned(self, ended: Place) -> None:
+        """Where every clip is refused, an epoch is nothing but its steps."""
+        if ended.step and not ended.losses:
+            clip, why = next(iter(self.refused.items()))
+            name = type(self.courses[0].model).__name__
+            raise ModelError(f"{name} can learn from none of the train clips; the last is {clip}: {why}")
+
+    def _optimise(self, group: list[Batch]) -> tuple[float | None, float]:
+        """One step, along the mean gradient of a group; its mean loss and the norm of that gradient.
+
+        Where there is nothing to learn from there are no gradients, and AdamW leaves all weights as they are.
+        """
         self.network.train()
         self.optimizer.zero_grad()
-        losses = [self._add_gradient(batch, len(group)) for batch in group]
+        losses = [loss for batch in group if (loss := self._add_gradient(batch, len(group))) is not None]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self._check_finite("gradient's norm", norm, group)
         self.optimizer.step()
         self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.network)
-        return sum(losses) / len(group), float(norm)
+        return sum(losses) / len(losses) if losses else None, float(norm)
 
-    def _add_gradient(self, batch: Batch, size: int) -> float:
-        """Add a batch's part of the gradient of a group of this size; its loss."""
+    def _add_gradient(self, batch: Batch, size: int) -> float | None:
+        """Add a batch's part of the gradient of a group of this size; its loss, if it has clips to learn from."""
         model: Any = batch.course.model
         inputs, targets = self._learnable(batch)
         if not inputs:
-            return 0.0
+            return None
         with autocast(model, PRECISIONS[self.recipe.precision]):
             loss: torch.Tensor = model.loss(inputs, targets)
         self._check_finite("loss", loss, [batch])

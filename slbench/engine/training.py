@@ -120,7 +120,7 @@ class TrainingRun:
         settings = [setting_of(task, seed=self.request.seed, inputs=self.card.inputs) for task in self.asked]
         models: list[Any] = [build_model(self.card, setting) for setting in settings]
         if isinstance(models[0], Fitted):
-            self._check_epochs(models[0])
+            self._check_fitted_at_once(models[0])
             return models
         if not hasattr(models[0], "loss"):
             raise ModelError(f"{self.card.name} cannot be trained: {self.card.implementation} has no `loss`")
@@ -133,11 +133,15 @@ class TrainingRun:
                 )
         return models
 
-    def _check_epochs(self, model: Fitted) -> None:
-        if not hasattr(model, "loss") and self.card.recipe.epochs != 1:
-            raise OptionError(
-                f"recipe.epochs = {self.card.recipe.epochs}: {self.card.name} is fitted at once, so it has one epoch"
-            )
+    def _check_fitted_at_once(self, model: Fitted) -> None:
+        """Refuse what makes sense for steps alone."""
+        if hasattr(model, "loss"):
+            return
+        name, epochs, init = self.card.name, self.card.recipe.epochs, self.request.init
+        if epochs != 1:
+            raise OptionError(f"recipe.epochs = {epochs}: {name} is fitted at once, so it has one epoch; leave it at 1")
+        if init is not None:
+            raise OptionError(f"--init {init}: {name} is fitted at once, to the train clips alone; leave --init out")
 
     def _only_writer(self) -> AbstractContextManager[None]:
         return only_writer(self.output / ".train.lock")

@@ -15,11 +15,10 @@ from slbench.modeling.baselines.poses import checked, pose_inputs
 from slbench.modeling.baselines.texts import Texts, check_glosses, saved_texts
 
 
-class Classifier:
-    """ISLR by a network that scores every gloss. A model has a `Config`, and says what its network is and is given."""
+class GlossScorer:
+    """ISLR by a network that scores every gloss. A model says what its network is, and what it is given."""
 
     Config: ClassVar[type[BaseModel]]
-    label_smoothing = 0.0
 
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
         self.config: Any = checked(self.Config, config)
@@ -33,10 +32,6 @@ class Classifier:
     def scores(self, batch: Sequence[Inputs]) -> Tensor:
         """scores_bg, before the softmax."""
         raise NotImplementedError
-
-    def prepare(self, clip: Clip, draw: int = 0) -> Inputs:
-        """The four parts, each (T, V, 3)."""
-        return pose_inputs(clip, self.config.inputs, self.setting, draw)
 
     def _answer_with(self, glosses: Sequence[str]) -> None:
         network: Any = self.build(len(glosses))
@@ -53,15 +48,15 @@ class Classifier:
         """Nothing is taken from the clips; the glosses are the task's.
 
         Raises:
-            ModelError: there is one gloss alone, or a task has others than the first one.
+            ModelError: they show one gloss alone, or a task has others than the first one.
         """
-        glosses = set(self.setting.glosses)
-        if len(glosses) < 2:
+        shown, glosses = {target for one in examples for target in one.targets}, set(self.setting.glosses)
+        if len(shown) < 2:
             raise ModelError(
-                f"{type(self).__name__} tells glosses apart, and the task has {len(glosses)}; "
+                f"it tells glosses apart, and the train clips show none but {', '.join(shown)}; "
                 "`majority` does such a task"
             )
-        foreign = sorted({target for one in examples for target in one.targets} - glosses)
+        foreign = sorted(shown - glosses)
         if foreign:
             raise ModelError(f"the tasks have different glosses, such as {foreign[0]}; train them apart")
 
@@ -80,6 +75,16 @@ class Classifier:
     def decode(self, encoded: Tensor) -> list[Output]:
         """For each clip the likeliest gloss, and the log-likelihood of every one."""
         return [Output(self.setting.glosses[int(row.argmax())], tuple(row.tolist())) for row in encoded]
+
+
+class Classifier(GlossScorer):
+    """One that is trained by gradients, and looks at the parts of Uni-Sign; its configuration has their `inputs`."""
+
+    label_smoothing = 0.0
+
+    def prepare(self, clip: Clip, draw: int = 0) -> Inputs:
+        """The four parts, each (T, V, 3)."""
+        return pose_inputs(clip, self.config.inputs, self.setting, draw)
 
     def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:
         """Mean cross entropy."""

@@ -17,7 +17,7 @@ from slbench.data.clip import Clip
 from slbench.errors import ModelError
 from slbench.modeling.base import Examples, Inputs, Output, Setting
 from slbench.modeling.baselines.poses import checked
-from slbench.modeling.baselines.texts import Texts, check_glosses, saved_texts
+from slbench.modeling.baselines.texts import Texts, check_glosses, glosses_of, saved_texts
 from slbench.modeling.uni_sign.poses import chance
 
 UNSEEN = 1e-9
@@ -31,11 +31,11 @@ class NoConfig(BaseModel):
 
 
 class Floor(nn.Module):
-    """The answers of the training split, in its order."""
+    """The answers of the training split, in its order, and the glosses that they are made of."""
 
-    def __init__(self, answers: Sequence[str] = ()) -> None:
+    def __init__(self, answers: Sequence[str] = (), vocabulary: Sequence[str] = ()) -> None:
         super().__init__()
-        self.answers = Texts(answers)
+        self.answers, self.vocabulary = Texts(answers), Texts(vocabulary)
 
 
 class Majority:
@@ -54,14 +54,14 @@ class Majority:
         Raises:
             ModelError: they are those of several tasks.
         """
-        self.network = Floor(only(examples).targets)
+        task = only(examples)
+        self.network = Floor(task.targets, glosses_of(task, self.setting))
 
     def make_room(self, tensors: Mapping[str, Tensor]) -> None:
         """Answer with the saved answers."""
-        answers = saved_texts(tensors, "answers")
-        if self.setting.glosses and not set(answers) <= set(self.setting.glosses):
-            check_glosses(sorted(set(answers)), self.setting.glosses)
-        self.network = Floor(answers)
+        vocabulary = saved_texts(tensors, "vocabulary")
+        check_glosses(vocabulary, ranked_glosses(self.setting))
+        self.network = Floor(saved_texts(tensors, "answers"), vocabulary)
 
     def prepare(self, clip: Clip, draw: int = 0) -> Inputs:  # noqa: ARG002 - there is no training by epochs
         """(1,): the clip's own chance, which depends on its id and the seed."""
@@ -79,7 +79,7 @@ class Majority:
     def _likelihoods(self) -> tuple[float, ...]:
         """Of each gloss of ISLR, by its share of the training clips."""
         seen = Counter(self.network.answers.texts)
-        counts = [seen[gloss] or UNSEEN for gloss in self.setting.glosses]
+        counts = [seen[gloss] or UNSEEN for gloss in ranked_glosses(self.setting)]
         return tuple(math.log(count / sum(counts)) for count in counts)
 
 
@@ -95,11 +95,16 @@ class RandomTrain(Majority):
         return [self._drawn(np.random.RandomState(number)) for number in encoded]
 
     def _drawn(self, generator: np.random.RandomState) -> Output:
-        answers, glosses = self.network.answers.texts, self.setting.glosses
+        answers, glosses = self.network.answers.texts, ranked_glosses(self.setting)
         if not glosses or not answers:
             return Output(answers[generator.randint(len(answers))] if answers else "", self._likelihoods())
         noisy = np.array(self._likelihoods()) + generator.gumbel(size=len(glosses))
         return Output(glosses[int(noisy.argmax())], tuple((noisy - np.logaddexp.reduce(noisy)).tolist()))
+
+
+def ranked_glosses(setting: Setting) -> tuple[str, ...]:
+    """Those that an answer ranks; in closed decoding of sentences there are some that are not."""
+    return setting.glosses if setting.family == "islr" else ()
 
 
 def only(examples: Sequence[Examples]) -> Examples:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from slbench.errors import ModelError, some
+from slbench.modeling.base import Examples, Setting
 
 KEY = "_extra_state"
 """PyTorch's name, after that of the module, for what `get_extra_state` gives."""
@@ -51,6 +52,14 @@ def _decoded(state: Tensor) -> tuple[str, ...]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ValueError("no list of strings")
     return tuple(texts)
+
+
+def glosses_of(task: Examples, setting: Setting) -> tuple[str, ...]:
+    """What answers are made of: the task's glosses, of sentences those of their train clips; none in translation."""
+    if task.family == "islr":
+        return setting.glosses
+    sentences = task.targets if task.family == "cslr" else ()
+    return tuple(sorted({gloss for target in sentences for gloss in target.split()}))
 
 
 def check_glosses(saved: Sequence[str], wanted: Sequence[str]) -> None:
