@@ -7,12 +7,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 PartName = Literal["body", "left", "right", "face_all"]
 PartScale = Literal["body", "own"]
 Size = Annotated[int, Field(ge=1)]
+Widths = Annotated[tuple[Size, ...], Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _odd(kernel: int) -> int:
     if kernel % 2 == 0:
         raise ValueError(f"{kernel} is even; a kernel has a middle frame")
     return kernel
+
+
+Kernel = Annotated[Size, AfterValidator(_odd)]
 
 
 def _template(prompt: str) -> str:
@@ -37,11 +42,11 @@ class LanguageModelConfig(BaseModel):
     num_layers: Size = 12
     num_decoder_layers: Size = 12
     num_heads: Size = 12
-    dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    dropout_rate: Share = 0.1
 
 
-class InputConfig(BaseModel):
-    """How a clip becomes the network's input. The released code trims and mirrors nothing."""
+class FrameConfig(BaseModel):
+    """Which frames and points of a clip are read. The released code trims and mirrors nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -59,6 +64,11 @@ class InputConfig(BaseModel):
     """ISLR: drop the resting frames before and after the sign."""
     dominant_hand: Literal["as-signed", "right"] = "as-signed"
     """`right` mirrors the clips whose left hand signs."""
+
+
+class InputConfig(FrameConfig):
+    """How a clip becomes the network's input."""
+
     part_scale: PartScale = "body"
     """What hands and face are measured in: the body's box, as released, or their own reach in the clip."""
 
@@ -82,7 +92,7 @@ class RGBConfig(BaseModel):
     """Channels of the backbone, by those of EfficientNet-B0."""
     depth: Annotated[float, Field(gt=0)] = 1.0
     """The same of its blocks."""
-    stochastic_depth: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    stochastic_depth: Share = 0.2
     """Chance in training that the backbone's last block is skipped; it rises to this from 0 at the first."""
     heads: Size = 8
     """Of the cross attention; they divide `spatial_dims[-1]`."""
@@ -92,32 +102,42 @@ class RGBConfig(BaseModel):
     """What the gate starts with. The released code starts with 0, from where no gradient leads away."""
 
 
-class UniSignConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+class PoseConfig(BaseModel):
+    """Sizes of a `PoseEncoder`; the defaults are Uni-Sign's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     parts: Annotated[tuple[PartName, ...], Field(min_length=1)] = ("body", "left", "right", "face_all")
     """Parts that are looked at; the features of the others are zero. (Merely hiding a part's points would give its
     batch norms constants to divide by, and the hands share theirs.)"""
+    graph: bool = True
+    """Whether joints see others. Without, each is only given its own features: the adjacency is the identity and not
+    learned. (The weights of the neighbours' hop are there, and used by nothing.)"""
+    body_features: bool = True
+    """Whether hands and face are given the body's feature at their joint."""
     point_dim: Size = 64
     """Width of a point after the first linear layer."""
-    spatial_dims: Annotated[tuple[Size, ...], Field(min_length=1)] = (64, 128, 256)
+    spatial_dims: Widths = (64, 128, 256)
     """Widths of the blocks that look at one frame."""
-    temporal_dims: Annotated[tuple[Size, ...], Field(min_length=1)] = (256, 256, 256)
+    temporal_dims: Widths = (256, 256, 256)
     """Widths of the blocks that look along time."""
-    temporal_kernel: Annotated[Size, AfterValidator(_odd)] = 5
+    temporal_kernel: Kernel = 5
     """Frames a temporal block sees; odd."""
     adjacency_noise: Annotated[float, Field(ge=0)] = 0.0
     """Deviation of what is added to the adjacency at the start. The graph of a hand is alike for all fingers; noise
     lets joints differ from the first step."""
     linear_std: Annotated[float, Field(gt=0)] = 0.02
     """Deviation at the start of the linear layers before and after the part encoders."""
-    pose_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    pose_dropout: Share = 0.0
     """Share of the joined part features that is dropped in training."""
+
+
+class UniSignConfig(PoseConfig):
+    """Everything that decides the shape of the network."""
+
     prompt: Annotated[str, AfterValidator(_template)] = "Translate sign language video to {language}: "
     """Read before the frames; `{language}` and `{family}` are the task's."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    label_smoothing: Share = 0.2
     max_target_tokens: Size = 50
     """Longer targets are cut in training."""
     max_new_tokens: Size = 100

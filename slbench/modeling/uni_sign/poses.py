@@ -11,7 +11,7 @@ import numpy as np
 
 from slbench.data.clip import Array, Clip
 from slbench.data.signing import active_frames, lead_with_right
-from slbench.modeling.uni_sign.config import InputConfig, PartScale
+from slbench.modeling.uni_sign.config import FrameConfig, InputConfig, PartScale
 
 HAND_EDGES = tuple(
     (0 if tip == 1 else finger + tip - 1, finger + tip) for finger in range(0, 20, 4) for tip in (1, 2, 3, 4)
@@ -163,7 +163,7 @@ class ReadFrames:
     scores: Array
 
 
-def read_frames(clip: Clip, config: InputConfig, isolated: bool, seed: int, draw: int = 0) -> ReadFrames:
+def read_frames(clip: Clip, config: FrameConfig, isolated: bool, seed: int, draw: int = 0) -> ReadFrames:
     """The clip mirrored, trimmed and sub-sampled as configured.
 
     Args:
