@@ -25,13 +25,17 @@ TINY = {
     "temporal_dims": [8, 8],
     "max_new_tokens": 6,
     "rgb": {"width": 0.1, "depth": 0.1, "crop_size": 64},
-    "image_size": 32, "patch_size": 16, "num_frames": 4,
-    "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
     "language_model": {
         "tokenizer": "byt5", "vocab_size": 384, "d_model": 16, "d_kv": 4, "d_ff": 16,
         "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "dropout_rate": 0.0,
     },
 }  # fmt: skip
+
+TINY_VIDEO = {
+    "image_size": 32, "patch_size": 16, "num_frames": 4, "hidden_size": 16, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "intermediate_size": 16,
+}  # fmt: skip
+"""Of networks that look at whole pictures."""
 
 
 def made_up_clip(clip_id: str, frames: int, seed: int, gloss: str = "HELP") -> Clip:

@@ -1,11 +1,13 @@
 """Weights that others have trained, for parts of networks: read by transformers, taken whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.utils import logging
 
 from slbench.errors import ModelError, some
 
@@ -24,18 +26,32 @@ def of_transformers(kind: type[PreTrainedModel], part: str, source: str, **confi
     Raises:
         ModelError: the weights cannot be had, or are not all there.
     """
+    options = {"dtype": torch.float32, "output_loading_info": True, "ignore_mismatched_sizes": True, **config}
     try:
-        loaded: Any = kind.from_pretrained(source, dtype=torch.float32, output_loading_info=True, **config)
+        with _quietly():
+            loaded: Any = kind.from_pretrained(source, **options)
         model, info = loaded
     except Exception as error:  # what libraries raise on absent and damaged weights has no common kind
         raise ModelError(
             f"{part} from {source}: cannot be loaded, from a folder or the hub ({reason(error)}); download it once "
             f"with `hf download {source}`, or name a folder: --pretrained {part}=FOLDER"
         ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(f"{part} from {source}: lacks {some(missing)}; it is no whole {kind.__name__}")
+    others = sorted({*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])})
+    if others:
+        raise ModelError(f"{part} from {source}: lacks {some(others)}; it is no whole {kind.__name__}")
     whole: PreTrainedModel = model
     return whole
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without transformers' list of what a file has besides and lacks; the latter is an error here."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def load_into(module: nn.Module, tensors: Tensors, what: str) -> None:

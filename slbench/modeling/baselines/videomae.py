@@ -76,14 +76,6 @@ class VideoMAEConfig(VideoMAESizes):
         return self
 
 
-class Encoder(VideoMAEModel):  # type: ignore[no-untyped-call]
-    """A checkpoint's encoder; what rebuilds masked patches, the last norm and the classifier are left out silently."""
-
-    _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012 - as transformers has it
-        r"decoder", r"^mask_token$", r"^fc_norm\.", r"^classifier\.", r"^(videomae\.)?layernorm\.",
-    ]  # fmt: skip
-
-
 class VideoMAE(Classifier):
     """Sees one square of a clip in evenly spread frames."""
 
@@ -144,7 +136,7 @@ class VideoMAE(Classifier):
         """
         if part != PART:
             raise ModelError(f"--pretrained {part}: videomae takes the part {PART} alone: --pretrained {PART}=SOURCE")
-        found = of_transformers(Encoder, PART, source, use_mean_pooling=True)
+        found = of_transformers(VideoMAEModel, PART, source, use_mean_pooling=True)
         sizes = {key: (getattr(found.config, key), own) for key, own in self._sizes().items()}
         others = [f"{key} {there} there, {own} here" for key, (there, own) in sizes.items() if there != own]
         if others:
