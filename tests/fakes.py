@@ -31,6 +31,12 @@ TINY = {
     },
 }  # fmt: skip
 
+TINY_VIDEO = {
+    "image_size": 32, "patch_size": 16, "num_frames": 4, "hidden_size": 16, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "intermediate_size": 16,
+}  # fmt: skip
+"""Of networks that look at whole pictures."""
+
 
 def made_up_clip(clip_id: str, frames: int, seed: int, gloss: str = "HELP") -> Clip:
     """Random points that look like nothing, all of them seen."""
