@@ -34,7 +34,7 @@ def made_up(lengths: list[int], labels: int, seed: int, sharpness: float = 2.0) 
     return sharpness * torch.randn(sum(lengths), labels, generator=torch.Generator().manual_seed(seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(SHORT, st.integers(2, 4), st.integers(0, 10**6))
 def test_beams_enough_for_all_prefixes_are_exact(lengths: list[int], labels: int, seed: int) -> None:
     """Each text is found once with its whole mass: repeats, blanks and merged prefixes are right."""
@@ -67,7 +67,7 @@ def plain_search(scores: list[list[float]], width: int) -> tuple[int, ...]:
     return max(table, key=lambda prefix: sum(table[prefix]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(LONG, st.integers(2, 12), st.integers(2, 5), st.integers(0, 10**6))
 def test_few_beams_find_what_a_plain_search_finds(lengths: list[int], labels: int, width: int, seed: int) -> None:
     logits = made_up(lengths, labels, seed)
