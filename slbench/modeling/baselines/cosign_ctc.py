@@ -71,9 +71,10 @@ class CoSignCTC(Recogniser):
     def steps_loss(self, steps: Steps, labels: Sequence[Sequence[int]]) -> Tensor:
         """CTC of both layers, and the distance of the first one from the second."""
         assert steps.visual_nv is not None
-        loss = super().steps_loss(steps, labels)
-        loss = loss + self.config.visual_weight * ctc_loss(steps.visual_nv, steps.lengths, labels)
-        return loss + self.config.distillation_weight * distillation(steps.visual_nv, steps.logits_nv.detach())
+        visual = ctc_loss(steps.visual_nv, steps.lengths, labels)
+        distance = distillation(steps.visual_nv, steps.logits_nv.detach())
+        more: Tensor = self.config.visual_weight * visual + self.config.distillation_weight * distance
+        return super().steps_loss(steps, labels) + more
 
 
 def distillation(logits_nv: Tensor, teacher_nv: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Networks for continuous recognition: exact lengths, the vocabulary, what they refuse, and no neighbour's influence."""
+"""Networks for continuous recognition: exact lengths, the vocabulary, refusals, and no neighbour's influence."""
 
 import numpy as np
 import pytest
@@ -120,7 +120,7 @@ def test_clip_with_too_few_steps_is_refused(kind: type[Recogniser]) -> None:
 
 @kinds
 def test_loss_is_that_of_the_layers_at_the_glosses_places(kind: type[Recogniser]) -> None:
-    """A network that says exactly `B A` (2, 1 in the sorted vocabulary) has nearly no CTC loss for it, and a large one else."""
+    """What says exactly `B A`, 2 and 1 in the sorted vocabulary, has no CTC loss for it, and a large one else."""
     model = fitted(kind)
     clip = inputs_of(model, 12)
     steps = model.encode([clip])
