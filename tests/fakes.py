@@ -23,6 +23,7 @@ TINY = {
     "point_dim": 4,
     "spatial_dims": [4, 8],
     "temporal_dims": [8, 8],
+    "hidden_size": 16,
     "max_new_tokens": 6,
     "rgb": {"width": 0.1, "depth": 0.1, "crop_size": 64},
     "language_model": {
