@@ -32,7 +32,7 @@ def ctc_loss(logits_nv: Tensor, lengths: Sequence[int], targets: Sequence[Sequen
     rows = logits_nv.float().log_softmax(-1).split(list(lengths))  # type: ignore[no-untyped-call]
     loss = F.ctc_loss(
         pad_sequence(list(rows)).cpu(),  # CUDA has no deterministic gradient of it
-        torch.tensor([token for target in targets for token in target]),
+        torch.tensor([token for target in targets for token in target], dtype=torch.long),  # there may be none
         torch.tensor(lengths),
         torch.tensor([len(target) for target in targets]),
         blank=BLANK,
