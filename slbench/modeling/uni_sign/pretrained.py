@@ -10,13 +10,13 @@ from transformers import MT5ForConditionalGeneration
 
 from slbench.data.store import home
 from slbench.errors import ModelError, near, some
+from slbench.modeling.pretrained import Tensors, load_into, of_transformers, reason
 
 ADDRESS = ("https://", "http://")
 FEATURES, CLASSIFIER = "features.", "classifier."
 """How names of torchvision's EfficientNet begin; what classifies ImageNet's objects is left out."""
 BACKBONE = "0."
 """What stands in place of `features.` in the released checkpoints."""
-Tensors = Mapping[str, Tensor]
 
 
 def load_pretrained(network: nn.Module, part: str, source: str) -> None:
@@ -34,40 +34,12 @@ def load_pretrained(network: nn.Module, part: str, source: str) -> None:
     module = getattr(network, part, None)
     if not isinstance(module, nn.Module):
         raise ModelError(f"--pretrained {part}: this network has no such part; with pictures it is --modality rgb+pose")
-    _load(module, PARTS[part](source), f"{part} from {source}")
-
-
-def _load(module: nn.Module, tensors: Tensors, what: str) -> None:
-    """Copy tensors into a module that has exactly these; raises ModelError where it has others."""
-    own = module.state_dict()
-    missing = [name for name in own if name not in tensors]
-    unexpected = [name for name in tensors if name not in own]
-    shapes = [
-        f"{name} {tuple(tensors[name].shape)} there, {tuple(value.shape)} in the network"
-        for name, value in own.items()
-        if name in tensors and tensors[name].shape != value.shape
-    ]
-    faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
-    listed = [f"{len(names)} {title}: {some(names, 3)}" for title, names in faults.items() if names]
-    if listed:
-        advice = "the sizes under [config] must be its sizes" if shapes else "name other weights, or as many layers"
-        raise ModelError(f"{what}: does not fit the network: {'; '.join(listed)}; {advice}")
-    module.load_state_dict(dict(tensors))
+    load_into(module, PARTS[part](source), f"{part} from {source}")
 
 
 def _mt5(source: str) -> Tensors:
     """An mT5's tensors. Input embedding and `lm_head` are two, and nothing here ties them."""
-    try:
-        loaded: Any = MT5ForConditionalGeneration.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
-        model, info = loaded
-    except Exception as error:  # what libraries raise on absent and damaged weights has no common kind
-        raise ModelError(
-            f"mt5_model from {source}: cannot be loaded, from a folder or the hub ({_reason(error)}); download it once "
-            f"with `hf download {source}`, or name a folder: --pretrained mt5_model=FOLDER"
-        ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(f"mt5_model from {source}: lacks {some(missing)}; it is no whole mT5")
-    tensors: dict[str, Tensor] = model.state_dict()
+    tensors: Tensors = of_transformers(MT5ForConditionalGeneration, "mt5_model", source).state_dict()
     return tensors
 
 
@@ -79,7 +51,7 @@ def _efficientnet(source: str) -> Tensors:
     except Exception as error:  # what libraries raise on absent and damaged weights has no common kind
         where = f"download {source} on a machine that can" if source.startswith(ADDRESS) else "get the file again"
         raise ModelError(
-            f"{part} from {source}: cannot be loaded ({_reason(error)}); {where}, and name it: --pretrained {part}=FILE"
+            f"{part} from {source}: cannot be loaded ({reason(error)}); {where}, and name it: --pretrained {part}=FILE"
         ) from error
     others = sorted(name for name in held if not name.startswith((FEATURES, CLASSIFIER)))
     if others:
@@ -109,10 +81,6 @@ def _named(held: Any) -> Tensors:
     if others:
         raise ValueError(f"it holds {some(others, 3)}, which is no tensor with a name; it must hold such alone")
     return held
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 PARTS: Mapping[str, Callable[[str], Tensors]] = {"mt5_model": _mt5, "rgb_support_backbone": _efficientnet}
