@@ -30,6 +30,8 @@ TINY = {
         "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "dropout_rate": 0.0,
     },
 }  # fmt: skip
+TINY_BASELINES = {"d_model": 16, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+"""Sizes that other models know by these names."""
 
 
 def made_up_clip(clip_id: str, frames: int, seed: int, gloss: str = "HELP") -> Clip:
