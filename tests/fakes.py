@@ -31,6 +31,8 @@ TINY = {
         "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "dropout_rate": 0.0,
     },
 }  # fmt: skip
+TINY_BASELINES = {"d_model": 16, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+"""Sizes that other models know by these names."""
 
 TINY_VIDEO = {
     "image_size": 32, "patch_size": 16, "num_frames": 4, "hidden_size": 16, "num_hidden_layers": 1,

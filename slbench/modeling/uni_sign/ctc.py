@@ -41,9 +41,9 @@ def ctc_loss(logits_nv: Tensor, lengths: Sequence[int], targets: Sequence[Sequen
     return loss.to(logits_nv.device)
 
 
-def place_codes(places_m: Tensor, width: int) -> Tensor:
-    """(m, width): sines and cosines of each place, of wavelengths from 2 pi to 600 pi (Vaswani et al., 2017)."""
-    rates = torch.exp(torch.arange(0, width, 2, device=places_m.device) * (-math.log(300) / width))
+def place_codes(places_m: Tensor, width: int, base: float = 300) -> Tensor:
+    """(m, width): sines and cosines of each place, of wavelengths from 2 pi to 2 pi `base` (Vaswani et al., 2017)."""
+    rates = torch.exp(torch.arange(0, width, 2, device=places_m.device) * (-math.log(base) / width))
     angles = places_m[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
 
