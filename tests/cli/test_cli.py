@@ -45,7 +45,7 @@ def test_options_are_a_promise() -> None:
         "train": "model task output init seed device set resume stage modality pretrained videos select-on-test",
         "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
-        "leaderboard": "results format",
+        "leaderboard": "results task format",
     }
     for command, expected in options.items():
         words = slbench(command, "--help").stdout.split()
