@@ -7,8 +7,9 @@ import pytest
 from fakes import FakeCorpus
 from rich.console import Console
 
+from slbench.cards import ModelCard, read_card
 from slbench.engine.evaluate import Run, RunRequest
-from slbench.errors import OutputError
+from slbench.errors import CardError, OutputError
 from slbench.files import file_digest
 from slbench.metrics.protocols import get_protocol
 from slbench.records import Prediction, parse_predictions, predictions_text
@@ -262,3 +263,20 @@ def test_rows_of_the_papers_setting_say_nothing_of_it(results: Path) -> None:
     board = read_board(results)
     assert "(" not in board_markdown(board)
     assert "settings" not in json.loads(board_json(board))[0]
+
+
+def test_a_board_is_of_the_tasks_that_were_asked_for(results: Path) -> None:
+    (results / "words").mkdir()
+    assert read_board(results, ["made-up-islr"]) == read_board(results)
+    assert read_board(results, ["words"]) == Board((), ())
+    assert read_board(results, ["fingerspelling-islr"]) == Board((), ())
+    with pytest.raises(CardError, match="did you mean fingerspelling-islr"):
+        read_board(results, ["made-up-islr", "fingerspeling-islr"])
+
+
+def test_a_record_knows_its_training(results: Path, corpus: FakeCorpus) -> None:
+    card = read_card(corpus.model_path, ModelCard)
+    models = [record.model for record in read_board(results).records]
+    assert {(model.seed, model.trained_on, model.trained_by) for model in models} == {(0, "nothing", "none")}
+    assert len({model.untrained_digest for model in models}) == 2
+    assert card.model_copy(update={"weights": None}).digest() in {model.untrained_digest for model in models}
