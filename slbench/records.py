@@ -99,6 +99,14 @@ class ModelStamp(Frozen):
     """What the model card names as done otherwise than in the paper's own code."""
     parameters: int
     """Trainable values, shared ones once."""
+    untrained_digest: str = ""
+    """sha256 of the model card's values without its weights, so the same for all seeds; empty in older records."""
+    seed: int | None = None
+    """Of the training; null where its card is not at hand, as of a file that the user named, and in older records."""
+    trained_on: str = ""
+    """Tasks, split and epoch; with `seed`."""
+    trained_by: str = ""
+    """The command; with `seed`."""
 
 
 class Options(Frozen):

@@ -67,6 +67,9 @@ def train(
                 select_on_test=select_on_test,
             )
         )
+    if planned.variant is not None:
+        what = " and ".join(key for key in ("config", "recipe") if getattr(planned.variant, key))
+        errors().print(f"{what} for {', '.join(planned.variant.datasets)}, from the card's variants", soft_wrap=True)
     for line in planned.warnings:
         errors().print(line, style="yellow", soft_wrap=True)
     kept = "the same command with --resume goes on from the last checkpoint"

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from slbench import catalog
-from slbench.cards import Augmentation, Modality, ModelCard, Stage, TaskCard
+from slbench.cards import Augmentation, Modality, ModelCard, Stage, TaskCard, Variant
 from slbench.catalog import resolve
 from slbench.engine.changes import changed_card
 from slbench.engine.fitting import modality_of, picture_names
@@ -39,13 +39,16 @@ def get_stage(card: ModelCard, name: str | None) -> Stage | None:
     return card.stages[name]
 
 
-def sized_for(card: ModelCard, tasks: Sequence[TaskCard]) -> ModelCard:
-    """The card with the sizes and the recipe that it has for the corpora of these tasks, if it has some."""
+def variant_for(card: ModelCard, tasks: Sequence[TaskCard]) -> Variant | None:
+    """The sizes and the recipe that the card has for the corpora of these tasks, if it has some."""
     corpora = {task.dataset for task in tasks}
-    for variant in card.variants:
-        if corpora <= set(variant.datasets):
-            return card.varied(variant)
-    return card
+    return next((variant for variant in card.variants if corpora <= set(variant.datasets)), None)
+
+
+def sized_for(card: ModelCard, tasks: Sequence[TaskCard]) -> ModelCard:
+    """The card as it is where it is trained on these tasks."""
+    variant = variant_for(card, tasks)
+    return card if variant is None else card.varied(variant)
 
 
 def staged_card(card: ModelCard, name: str | None, modality: Modality | None, changes: Sequence[str]) -> ModelCard:

@@ -44,7 +44,8 @@ def stamped(scores: Sequence[Score]) -> tuple[ScoreStamp, ...]:
 
 
 def model_stamp(card: ModelCard, weights: str, model: Model, checkpoint: Checkpoint | None) -> ModelStamp:
-    """The model, and the very weights it was run with."""
+    """The model, the very weights it was run with, and where those of its card are used, how they were trained."""
+    trained = card.weights if checkpoint is not None and not checkpoint.origin else None
     return ModelStamp(
         name=card.name,
         inputs=card.inputs,
@@ -55,6 +56,10 @@ def model_stamp(card: ModelCard, weights: str, model: Model, checkpoint: Checkpo
         selected_on=checkpoint.selected_on if checkpoint and checkpoint.selected_on != "dev" else "",
         parameters=count_parameters(model.network),
         deviations=card.deviations,
+        untrained_digest=card.model_copy(update={"weights": None}).digest(),
+        seed=trained.seed if trained else None,
+        trained_on=trained.trained_on if trained else "",
+        trained_by=trained.command if trained else "",
     )
 
 

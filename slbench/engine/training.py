@@ -29,7 +29,7 @@ from slbench.engine.identity import check_same, training_identity
 from slbench.engine.kept import Ended, KeptModels
 from slbench.engine.log import TrainingLog
 from slbench.engine.models import build_model, check_fit, setting_of
-from slbench.engine.stages import begin, find_start, may_lack, sized_for, sources_of, staged_card
+from slbench.engine.stages import begin, find_start, may_lack, sized_for, sources_of, staged_card, variant_for
 from slbench.engine.train import Trainer
 from slbench.engine.training_request import TrainingRequest as TrainingRequest
 from slbench.errors import ModelError, OptionError, OutputError
@@ -49,8 +49,9 @@ class TrainingRun:
         check_seed(request.seed)
         self.request, self.output = request, request.output
         self.tasks = [catalog.get_task(task) for task in request.tasks]
-        sized = sized_for(catalog.get_model(request.model), self.tasks)
-        self.card = staged_card(sized, request.stage, request.modality, request.changes)
+        card = catalog.get_model(request.model)
+        self.variant = variant_for(card, self.tasks)
+        self.card = staged_card(sized_for(card, self.tasks), request.stage, request.modality, request.changes)
         if request.videos is not None:
             check_pictures(self.card, request.videos)
         self._check_tasks()

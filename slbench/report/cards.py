@@ -82,11 +82,32 @@ def _note(card: Card) -> str:
 def detail_table(card: Card, extra: dict[str, str]) -> Table:
     """Everything on one card, key by key, and what else is known about it."""
     table = simple_table(f"{card.kind} {card.name}", ("key", "value"))
-    listed = {"released": _released(card), "stages": _stages(card)} if isinstance(card, ModelCard) else {}
+    listed = _listed(card) if isinstance(card, ModelCard) else {}
     for key, value in (_values(card) | listed | extra).items():
         if value not in (None, [], {}, ""):
             table.add_row(key, _readable(value))
     return table
+
+
+def _listed(card: ModelCard) -> dict[str, str]:
+    """Key -> value of what is read line by line."""
+    return {
+        "released": _released(card),
+        "deviations": "\n".join(f"- {one}" for one in card.deviations),
+        "variants": _variants(card),
+        "stages": _stages(card),
+        "commands": "\n".join(card.commands),
+    }
+
+
+def _variants(card: ModelCard) -> str:
+    """For which corpora, and a line for each key that is another there."""
+    lines = []
+    for variant in card.variants:
+        lines.append(f"trained on {' or '.join(variant.datasets)} alone:")
+        changes = {"config": variant.config, "recipe": variant.recipe}
+        lines += [f"  {table}.{key} = {_inline(value)}" for table in changes for key, value in changes[table].items()]
+    return "\n".join(lines)
 
 
 def _released(card: ModelCard) -> str:

@@ -44,7 +44,7 @@ def interval(score: ScoreStamp) -> str:
 
 def is_number(column: str) -> bool:
     """Whether a column's values are numbers, which are set to the right."""
-    return column.endswith(("%", "points", "↓")) or column.startswith(("clips", *POINTS))
+    return column.endswith(("%", "points", "↓")) or column.startswith(("clips", "seeds", *POINTS))
 
 
 def simple_table(title: str | None, columns: Sequence[str], numbers: Sequence[str] = ()) -> Table:

@@ -45,7 +45,7 @@ def test_options_are_a_promise() -> None:
         "train": "model task output init seed device set resume stage modality pretrained videos select-on-test",
         "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
-        "leaderboard": "results format",
+        "leaderboard": "results task format",
     }
     for command, expected in options.items():
         words = slbench(command, "--help").stdout.split()
@@ -73,6 +73,7 @@ def test_a_training_ends_with_a_picture_and_continues_when_asked(corpus: FakeCor
     names = ["--model", str(corpus.model_path), "--task", str(corpus.task_path), "--output", str(tmp_path / "out")]
     first = slbench("train", *names, "--device", "cpu")
     assert first.returncode == 0, first.stderr
+    assert "from the card's variants" not in first.stderr
     assert "epoch   2/2" in first.stderr
     picture = (tmp_path / "out" / "curves.svg").read_bytes()
     (tmp_path / "out" / "curves.svg").unlink()
@@ -83,6 +84,16 @@ def test_a_training_ends_with_a_picture_and_continues_when_asked(corpus: FakeCor
     refused = slbench("train", *names, "--device", "cpu")
     assert refused.returncode == 2
     assert "--resume" in refused.stderr
+
+
+def test_a_training_says_which_variant_of_the_card_it_takes(corpus: FakeCorpus, tmp_path: Path) -> None:
+    with corpus.model_path.open("a") as card:
+        card.write('[[variants]]\ndatasets = ["made-up"]\nrecipe = {epochs = 1}\n')
+    names = ["--model", str(corpus.model_path), "--task", str(corpus.task_path), "--output", str(tmp_path / "out")]
+    done = slbench("train", *names, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert "recipe for made-up, from the card's variants\n" in done.stderr
+    assert "epoch   1/1" in done.stderr
 
 
 def test_a_failed_clip_ends_with_1_and_keeps_off_the_board(corpus: FakeCorpus, tmp_path: Path) -> None:
@@ -113,6 +124,7 @@ RUN = ["run", "--model", "uni-sign-mini", "--task", "fingerspelling-islr"]
         ([*RUN, "--task", "nowhere.toml"], "nowhere.toml: cannot be read"),
         (["show", "fingerspeling"], "did you mean fingerspelling"),
         (["leaderboard", "--results", "nowhere"], "--results nowhere: there is no such folder"),
+        (["leaderboard", "--results", ".", "--task", "fingerspeling-islr"], "did you mean fingerspelling-islr"),
         (
             ["train", "--model", "uni-sign-mini", "--task", "fingerspelling-islr", "--output", "o", "--set", "x=1"],
             "--set x=1",

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from slbench import catalog
-from slbench.cards import DatasetCard, Released, Stage, read_card
+from slbench.cards import DatasetCard, Released, Stage, Variant, read_card
 from slbench.errors import CardError
 from slbench.report.cards import card_table, card_values, detail_table
 
@@ -68,3 +68,16 @@ def test_released_weights_and_stages_are_readable(corpus: FakeCorpus) -> None:
     assert "one (pose; mt5_model from google/mt5-base): epochs 7 two (pose or rgb+pose; after one)" in shown
     assert " released " in words(card_table([card]))
     assert "released" not in words(detail_table(plain, {}))
+
+
+def test_variants_commands_and_deviations_are_readable(corpus: FakeCorpus) -> None:
+    variant = Variant(datasets=("made-up",), config={"point_dim": 2}, recipe={"augmentation": {"speed": 0.5}})
+    news = {"variants": (variant,), "commands": ("slbench train", "slbench run"), "deviations": ("one", "two")}
+    console = Console(width=80, file=StringIO(), markup=False)
+    console.print(detail_table(catalog.get_model(str(corpus.model_path)).model_copy(update=news), {}))
+    shown = [line.split("   ")[-1].strip() for line in map(str.rstrip, console.file.getvalue().splitlines())]
+    start = shown.index("trained on made-up alone:")
+    assert shown[start + 1 : start + 3] == ["config.point_dim = 2", "recipe.augmentation = speed 0.5"]
+    assert [line for line in shown if line.startswith(("- ", "slbench "))] == [
+        "- one", "- two", "slbench train", "slbench run",
+    ]  # fmt: skip

@@ -7,19 +7,23 @@ import pytest
 from fakes import FakeCorpus
 from rich.console import Console
 
+from slbench.cards import ModelCard, read_card
 from slbench.engine.evaluate import Run, RunRequest
-from slbench.errors import OutputError
+from slbench.errors import CardError, OutputError
 from slbench.files import file_digest
 from slbench.metrics.protocols import get_protocol
 from slbench.records import Prediction, parse_predictions, predictions_text
-from slbench.report.leaderboard import Board, board_json, board_markdown, board_tables, read_board
+from slbench.report.boards import board_json, board_markdown, board_tables
+from slbench.report.leaderboard import Board, read_board
 
 
 @pytest.fixture
 def results(corpus: FakeCorpus, tmp_path: Path) -> Path:
-    """Two complete runs and one with --limit."""
-    for changes in ({"seed": 0}, {"seed": 1}, {"limit": 2}):
+    """A complete run of each of two cards, which have one name, and one with --limit."""
+    for changes in ({}, {"limit": 2}):
         Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=tmp_path / "r", **changes)).execute()
+    corpus.edit_card(corpus.model_path, 'title = "Tiny"', 'title = "Tiny, too"')
+    Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=tmp_path / "r")).execute()
     return tmp_path / "r"
 
 
@@ -75,7 +79,7 @@ def test_best_score_comes_first(results: Path) -> None:
     for path, right in zip(complete(results), (3, 6), strict=True):
         answer_rightly(path, right)
     board = read_board(results)
-    assert [record.scores[0].value for _, records in board.groups() for record in records] == [50.0, 25.0]
+    assert [row.first.scores[0].value for _, rows in board.groups() for row in rows] == [50.0, 25.0]
     assert len(list(board_tables(board))) == 1
     markdown = board_markdown(board)
     assert markdown.startswith("## made-up-islr 1.0, test, protocol uni-sign\n")
@@ -89,9 +93,9 @@ def test_the_lowest_error_rate_comes_first(results: Path) -> None:
     for path, answer in zip(complete(results), ("XXXXXYYYYYY", "ABCDX"), strict=True):
         spell(path, "cslr", answer)
     board = read_board(results)
-    [(heading, records)] = board.groups()
+    [(heading, rows)] = board.groups()
     assert heading == "words 1.0, test, protocol slbench, composed clips"
-    assert [record.scores[0].value for record in records] == [20.0, 220.0]
+    assert [row.first.scores[0].value for row in rows] == [20.0, 220.0]
     lines = board_markdown(board).splitlines()
     assert lines[0] == f"## {heading}"
     assert "| WER % ↓ |" in lines[2]
@@ -210,7 +214,7 @@ def test_other_poses_are_another_row_of_the_same_board(results: Path) -> None:
     theirs = {"pose_source": "rtmlib 1.2 (pose abababab)", "data_digest": "1" * 64, "manifest_digest": "2" * 64}
     edit_record(second, task=task | theirs)
     board = read_board(results)
-    assert [len(records) for _, records in board.groups()] == [2]
+    assert [len(rows) for _, rows in board.groups()] == [2]
     assert "Poses differ, so rows compare them too: 1 random; 2 rtmlib 1.2 (pose abababab)" in " ".join(
         shown(board).split()
     )
@@ -220,13 +224,13 @@ def test_other_poses_are_another_row_of_the_same_board(results: Path) -> None:
 def test_other_references_are_another_board(results: Path) -> None:
     first = complete(results)[0]
     edit_record(first, task=json.loads(first.read_text())["task"] | {"references_digest": "1" * 64})
-    assert [len(records) for _, records in read_board(results).groups()] == [1, 1]
+    assert [len(rows) for _, rows in read_board(results).groups()] == [1, 1]
 
 
 def test_an_older_record_stands_beside_one_of_the_same_data(results: Path) -> None:
     first = complete(results)[0]
     edit_record(first, task=json.loads(first.read_text())["task"] | {"references_digest": "", "manifest_digest": ""})
-    assert [len(records) for _, records in read_board(results).groups()] == [2]
+    assert [len(rows) for _, rows in read_board(results).groups()] == [2]
 
 
 def test_another_setting_is_another_row_that_says_so(results: Path) -> None:
@@ -238,8 +242,8 @@ def test_another_setting_is_another_row_that_says_so(results: Path) -> None:
         model=record["model"] | {"inputs": "rgb+pose", "selected_on": "test"},
     )
     board = read_board(results)
-    [(_, records)] = board.groups()
-    assert {record.run for record in records} == {first.stem, second.stem}
+    [(_, rows)] = board.groups()
+    assert {row.first.run for row in rows} == {first.stem, second.stem}
     setting = "closed vocabulary, greedy, checkpoint chosen on test"
     rows = {line.split("|")[-2].strip(): line for line in board_markdown(board).splitlines() if line.startswith("| ")}
     assert rows[first.stem].startswith("| tiny | pose |")
@@ -259,3 +263,20 @@ def test_rows_of_the_papers_setting_say_nothing_of_it(results: Path) -> None:
     board = read_board(results)
     assert "(" not in board_markdown(board)
     assert "settings" not in json.loads(board_json(board))[0]
+
+
+def test_a_board_is_of_the_tasks_that_were_asked_for(results: Path) -> None:
+    (results / "words").mkdir()
+    assert read_board(results, ["made-up-islr"]) == read_board(results)
+    assert read_board(results, ["words"]) == Board((), ())
+    assert read_board(results, ["fingerspelling-islr"]) == Board((), ())
+    with pytest.raises(CardError, match="did you mean fingerspelling-islr"):
+        read_board(results, ["made-up-islr", "fingerspeling-islr"])
+
+
+def test_a_record_knows_its_training(results: Path, corpus: FakeCorpus) -> None:
+    card = read_card(corpus.model_path, ModelCard)
+    models = [record.model for record in read_board(results).records]
+    assert {(model.seed, model.trained_on, model.trained_by) for model in models} == {(0, "nothing", "none")}
+    assert len({model.untrained_digest for model in models}) == 2
+    assert card.model_copy(update={"weights": None}).digest() in {model.untrained_digest for model in models}

@@ -1,0 +1,114 @@
+"""Rows of a board: runs that differ in nothing but seeds are one, with mean and deviation."""
+
+import shlex
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
+
+from slbench.records import ModelStamp, RunRecord
+
+SEEDED = ("--seed", "--output")
+"""Options of a training's command that differ between seeds; each has a value."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One score over the seeds of a row."""
+
+    name: str
+    values: tuple[float, ...]
+    """Of each seed."""
+
+    @property
+    def mean(self) -> float:
+        """Over the seeds."""
+        return fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """Sample standard deviation, divided by n - 1; None of one value."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs that differ in nothing but the seed of training or of the run, in the order of these."""
+
+    records: tuple[RunRecord, ...]
+
+    @property
+    def first(self) -> RunRecord:
+        """Of the smallest seeds; but for its scores and cost it stands for all."""
+        return self.records[0]
+
+    @cached_property
+    def samples(self) -> tuple[RunRecord, ...]:
+        """Those that chance has made: one of each weights and predictions.
+
+        The same weights with the same answers under another seed say nothing of how much the seed matters.
+        """
+        found: dict[tuple[str, str], RunRecord] = {}
+        for record in self.records:
+            found.setdefault((record.model.weights_sha256, record.predictions_sha256), record)
+        return tuple(found.values())
+
+    @cached_property
+    def spreads(self) -> tuple[Spread, ...]:
+        """Every score of the protocol; the first ranks."""
+        columns = zip(*(record.scores for record in self.samples), strict=True)
+        return tuple(Spread(scores[0].name, tuple(score.value for score in scores)) for scores in columns)
+
+
+def rows_of(records: Sequence[RunRecord]) -> list[Row]:
+    """The rows of the records of one board, the best first; of several seeds, the mean counts."""
+    alike: dict[Hashable, list[RunRecord]] = {}
+    for record in sorted(records, key=lambda record: (_seeds(record), record.run)):
+        alike.setdefault(_all_but_seeds(record), []).append(record)
+    return sorted((row for group in alike.values() for row in _rows(group)), key=_rank)
+
+
+def _rows(group: Sequence[RunRecord]) -> Iterator[Row]:
+    """One row; or one a run, where the same seeds gave other scores: then they differ in what no record tells."""
+    row = Row(tuple(group))
+    if len({_seeds(record) for record in row.samples}) == len(row.samples):
+        yield row
+    else:
+        yield from (Row((record,)) for record in group)
+
+
+def _seeds(record: RunRecord) -> tuple[int, int]:
+    """Of training and run."""
+    return -1 if record.model.seed is None else record.model.seed, record.options.seed
+
+
+def _all_but_seeds(record: RunRecord) -> Hashable:
+    """Equal for runs that belong in one row of their board."""
+    model, task, options = record.model, record.task, record.options
+    exact = options.precision == "float32"  # then no prediction depends on the batch size
+    chosen = options.model_copy(update={"seed": 0, "workers": 0, "batch_size": 0 if exact else options.batch_size})
+    data = (task.data_digest, task.manifest_digest, task.pictures_digest, task.pose_source)
+    scored = [(score.name, score.signature) for score in record.scores]
+    return model.name, model.inputs, model.selected_on, model.code_sha256, _training(model), chosen, data, *scored
+
+
+def _training(model: ModelStamp) -> Hashable:
+    """How the weights were made, whatever the seed; where that is not known, the weights themselves."""
+    if model.seed is None:
+        return model.digest, model.weights_sha256
+    chosen_epoch = "; epoch "  # ends `trained_on`, and differs between seeds
+    return model.untrained_digest, model.trained_on.partition(chosen_epoch)[0], *_without_seed(model.trained_by)
+
+
+def _without_seed(command: str) -> list[str]:
+    """The words of a command, or of several, without those that only a seed changes."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # quotes that do not end: somebody wrote the card by hand
+        return [command]
+    return [word for before, word in zip(["", *words], words, strict=False) if not {before, word} & set(SEEDED)]
+
+
+def _rank(row: Row) -> tuple[float, str, str]:
+    mean, lower = row.spreads[0].mean, row.first.scores[0].better == "lower"
+    return mean if lower else -mean, row.first.model.name, row.first.run
