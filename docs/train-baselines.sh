@@ -54,7 +54,7 @@ for model in st-gcn pose-tgcn spoter; do
         run $model-islr-$seed fingerspelling-islr 0 test
     done
 done
-for model in majority random-train knn-dtw bilstm-ctc cosign-ctc sign-transformer; do
+for model in majority random-train knn-dtw bilstm-ctc cosign-ctc; do
     chosen $model || continue
     train $model $model-cslr 0 fingerspelling-cslr
     run $model-cslr fingerspelling-cslr 0 test test-unseen
@@ -65,6 +65,7 @@ for model in majority random-train knn-dtw pose-t5; do
     run $model-slt fingerspelling-slt 0 test test-unseen
 done
 if chosen sign-transformer; then
-    train sign-transformer sign-transformer-slt 0 fingerspelling-slt fingerspelling-cslr
-    run sign-transformer-slt fingerspelling-slt 0 test test-unseen
+    train sign-transformer sign-transformer 0 fingerspelling-slt fingerspelling-cslr
+    run sign-transformer fingerspelling-cslr 0 test test-unseen
+    run sign-transformer fingerspelling-slt 0 test test-unseen
 fi
