@@ -233,7 +233,10 @@ def outdated_crops(card: DatasetCard, split: SplitClips, videos: VideoFolder | N
 
 def _nothing_known(card: DatasetCard) -> str:
     if not card.needs_source:
-        return f"{card.name}: this corpus has poses only, and there are no videos of it; run it with --modality pose"
+        return (
+            f"{card.name}: this corpus has poses only, and there are no videos of it; take a model that looks at "
+            "poses, or --modality pose where it can do without pictures"
+        )
     return (
         f"{card.name}: it was prepared without videos, so there are no pictures to look at; name their folder with "
         f"--videos, or for good with: slbench data prepare {card.name} --source FOLDER --videos FOLDER"
