@@ -10,7 +10,7 @@ from slbench.catalog import resolve
 from slbench.data.mock import MockSplit
 from slbench.engine.determinism import make_deterministic
 from slbench.engine.models import build_model, setting_of
-from slbench.modeling.base import Examples, Fitted
+from slbench.modeling.base import Choosy, Examples, Fitted
 
 CLIPS = 16
 LARGEST_STEPS = 400
@@ -47,6 +47,10 @@ def by_heart(card: ModelCard, family: Family) -> tuple[list[str], list[str]]:
     inputs = [model.prepare(clip) for clip in clips]
     if isinstance(model, Fitted):
         model.fit([Examples(family, targets, inputs)])
+    if isinstance(model, Choosy):  # as in a training; one clip has a single frame
+        kept = [i for i in range(CLIPS) if not model.refusal(inputs[i], targets[i])]
+        assert len(kept) >= CLIPS - 1
+        clips, targets, inputs = ([values[i] for i in kept] for values in (clips, targets, inputs))
     optimizer = torch.optim.AdamW(model.network.parameters(), LEARNING_RATE, weight_decay=0.0)
     for step in range(1, LARGEST_STEPS + 1):
         model.network.train()
