@@ -24,16 +24,14 @@ TINY = {
     "spatial_dims": [4, 8],
     "temporal_dims": [8, 8],
     "max_new_tokens": 6,
-    "hidden": 8,
-    "stages": 1,
-    "layers": 1,
-    "feed_forward": 16,
     "rgb": {"width": 0.1, "depth": 0.1, "crop_size": 64},
     "language_model": {
         "tokenizer": "byt5", "vocab_size": 384, "d_model": 16, "d_kv": 4, "d_ff": 16,
         "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "dropout_rate": 0.0,
     },
 }  # fmt: skip
+TINY_BASELINES = {"hidden": 8, "stages": 1, "layers": 1, "feed_forward": 16}
+"""Sizes that other models know by these names."""
 
 
 def made_up_clip(clip_id: str, frames: int, seed: int, gloss: str = "HELP") -> Clip:
