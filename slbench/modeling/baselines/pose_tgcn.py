@@ -1,6 +1,6 @@
 """Pose-TGCN: a graph network whose nodes are the trajectories of keypoints.
 
-Li, Rodriguez Opazo, Yu and Li, Word-level Deep Sign Language Recognition from Video, WACV 2020 (arXiv 1910.11006),
+Li, Rodriguez Opazo, Yu and Li, Word-level Deep Sign Language Recognition from Video, WACV 2020 (arXiv 1910.11006):
 55 points of upper body and hands; the feature of a node is its places in 50 frames; the graph is complete
 and learned in each layer; residual blocks of two graph convolutions with batch norm; mean over the nodes. Sizes are
 those of the released settings for WLASL2000 (`asl2000.ini`); where batch norm, tanh and dropout stand, and how weights
