@@ -30,7 +30,10 @@ TINY = {
         "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "dropout_rate": 0.0,
     },
 }  # fmt: skip
-TINY_BASELINES = {"hidden_size": 16, "d_model": 16, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+TINY_BASELINES = {
+    "hidden_size": 16, "d_model": 16, "d_ff": 16, "num_layers": 1, "num_heads": 2,
+    "hidden": 8, "stages": 1, "layers": 1, "feed_forward": 16,
+}  # fmt: skip
 """Sizes that other models know by these names."""
 
 TINY_VIDEO = {

@@ -1,9 +1,10 @@
 """Pose-TGCN: a graph network whose nodes are the trajectories of keypoints.
 
-Li, Rodriguez Opazo, Yu and Li, Word-level Deep Sign Language Recognition from Video, WACV 2020 (arXiv 1910.11006),
-section 4.2: 55 points of upper body and hands; the feature of a node is its places in 50 frames; the graph is complete
+Li, Rodriguez Opazo, Yu and Li, Word-level Deep Sign Language Recognition from Video, WACV 2020 (arXiv 1910.11006):
+55 points of upper body and hands; the feature of a node is its places in 50 frames; the graph is complete
 and learned in each layer; residual blocks of two graph convolutions with batch norm; mean over the nodes. Sizes are
-those of the released settings for WLASL2000 (`asl2000.ini`).
+those of the released settings for WLASL2000 (`asl2000.ini`); where batch norm, tanh and dropout stand, and how weights
+begin, is as in the released `tgcn_model.py`.
 
 The released code reads 50 frames in a row in training; here 50 are spread over the clip, some twice in short ones.
 Bodies are scaled to their box and hands are relative to their wrists, instead of all places being those in the picture.

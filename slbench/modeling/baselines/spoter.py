@@ -1,11 +1,13 @@
 """SPOTER: a transformer that reads one pose a frame, and a decoder with a single query for the class.
 
-Boháček and Hrúz, Sign Pose-based Transformer for Word-level Sign Language Recognition, WACV Workshops 2022, section 3:
+Boháček and Hrúz, Sign Pose-based Transformer for Word-level Sign Language Recognition, WACV Workshops 2022:
 54 points of body and hands, 108 numbers a frame, which are the width of the network; six layers of encoder and decoder,
 nine heads, feed-forward layers of 2048; the decoder has no self-attention, since one query has nothing to ask itself.
 
-Each frame has a place code of its own, as the paper says; the released code adds the same vector to all frames. Points
-that are not seen lie in the middle of their box. Augmentation is that of the recipe, not the paper's.
+The signing space is measured as in the released code (`body_normalization.py`), but not cut at the edge of the picture.
+Each frame has a place code of its own; the released code adds the same vector to all frames. A layer of the decoder has
+no residual around the self-attention that it lacks. Points that are not seen lie in the middle of their box.
+Augmentation is that of the recipe.
 """
 
 from collections.abc import Sequence

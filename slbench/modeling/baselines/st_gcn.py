@@ -1,7 +1,7 @@
 """ST-GCN: graph convolutions over joints and convolutions along time, then the mean over time and a linear layer.
 
 Yan, Xiong and Lin, Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition, AAAI 2018
-(arXiv 1801.07455), section 3 and "Network architecture": nine blocks of 64, 64, 64, 128, 128, 128, 256, 256, 256
+(arXiv 1801.07455): nine blocks of 64, 64, 64, 128, 128, 128, 256, 256, 256
 channels, each along 9 frames.
 
 The blocks are those of Uni-Sign's `PoseEncoder`, which gives body, hands and face a graph each, where the paper has one
