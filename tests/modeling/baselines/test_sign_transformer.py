@@ -247,7 +247,7 @@ def test_one_training_on_both_tasks(corpus: FakeCorpus, tmp_path: Path) -> None:
         for family in ("cslr", "slt"):
             request = RunRequest(model=str(output / "best.toml"), task=str(paths[family]), output=tmp_path / "results")
             if family in families:
-                assert Run(request).execute().clips.failed == 0
+                assert Run(request).execute().failed == {}
             else:
                 with pytest.raises(ModelError, match=r"best.*safetensors: was trained without recognition"):
                     Run(request)
