@@ -14,6 +14,8 @@ from slbench import Run, RunRequest, catalog
 from slbench.cards import TaskCard
 from slbench.data.readers import Entry
 from slbench.engine.determinism import make_deterministic
+from slbench.engine.inspection import inspected
+from slbench.engine.models import save_weights
 from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import ModelError
 from slbench.modeling.base import Examples, Setting
@@ -193,6 +195,16 @@ def test_weights_of_the_other_family_are_refused(family: str, trained: str) -> N
     weights = fitted(trained, [trained]).network.state_dict()
     with pytest.raises(ModelError, match=f"trained without .*{family.upper()}.* Use it for {trained.upper()}, or"):
         SignTransformer(TINY, Setting(family, "English")).make_room(weights)
+
+
+def test_a_file_is_inspected_whatever_it_was_trained_on(tmp_path: Path) -> None:
+    """`slbench show` and `convert` name no task."""
+    card = catalog.get_model("sign-transformer").model_copy(update={"config": TINY})
+    for family in ("slt", "cslr"):
+        model = fitted(family, [family])
+        save_weights(model.network, tmp_path / "weights.safetensors")
+        found = inspected(card, tmp_path / "weights.safetensors")
+        assert found.parameters == sum(value.numel() for value in model.network.parameters())
 
 
 def test_a_training_does_not_begin_with_other_words_or_glosses() -> None:
