@@ -14,7 +14,7 @@ from slbench.engine.gate import gate_of
 from slbench.engine.models import build_model, count_parameters, looking_at, make_room, save_tensors
 from slbench.engine.released import own_checkpoint
 from slbench.engine.weights import Tensors, read_tensors
-from slbench.errors import OptionError
+from slbench.errors import ModelError, OptionError
 from slbench.files import file_digest
 from slbench.modeling.base import Model, Setting
 
@@ -98,9 +98,26 @@ def _opened(card: ModelCard, path: Path, modality: Modality | None) -> tuple[Mod
     tensors = read_tensors(path)
     names = picture_names(resolve(card.implementation, card))
     card = looking_at(card, modality or _shown(card, tensors, names))
-    model = build_model(card, Setting(card.families[0], "English", inputs=card.inputs))
-    make_room(model, tensors, path)
+    model = _with_room(card, tensors, path)
     return card, model, fitted(model, tensors, path)
+
+
+def _with_room(card: ModelCard, tensors: Tensors, path: Path) -> Model:
+    """The model as it does the first family that these weights are for.
+
+    Raises:
+        ModelError: they are for none; what is wrong for the last one.
+    """
+    for family in card.families:
+        model = build_model(card, Setting(family, "English", inputs=card.inputs))
+        try:
+            make_room(model, tensors, path)
+        except ModelError:
+            if family == card.families[-1]:
+                raise
+        else:
+            break
+    return model
 
 
 def _shown(card: ModelCard, tensors: Tensors, names: tuple[str, ...]) -> Modality:

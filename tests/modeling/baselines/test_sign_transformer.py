@@ -14,6 +14,8 @@ from slbench import Run, RunRequest, catalog
 from slbench.cards import TaskCard
 from slbench.data.readers import Entry
 from slbench.engine.determinism import make_deterministic
+from slbench.engine.inspection import inspected
+from slbench.engine.models import save_weights
 from slbench.engine.training import TrainingRequest, TrainingRun
 from slbench.errors import ModelError
 from slbench.modeling.base import Examples, Setting
@@ -195,6 +197,16 @@ def test_weights_of_the_other_family_are_refused(family: str, trained: str) -> N
         SignTransformer(TINY, Setting(family, "English")).make_room(weights)
 
 
+def test_a_file_is_inspected_whatever_it_was_trained_on(tmp_path: Path) -> None:
+    """`slbench show` and `convert` name no task."""
+    card = catalog.get_model("sign-transformer").model_copy(update={"config": TINY})
+    for family in ("slt", "cslr"):
+        model = fitted(family, [family])
+        save_weights(model.network, tmp_path / "weights.safetensors")
+        found = inspected(card, tmp_path / "weights.safetensors")
+        assert found.parameters == sum(value.numel() for value in model.network.parameters())
+
+
 def test_a_training_does_not_begin_with_other_words_or_glosses() -> None:
     weights = fitted().network.state_dict()
     for glosses, texts, message in ((["D"], TEXTS, "lacks D"), (GLOSSES, ["the snow"], "others besides: snow")):
@@ -247,7 +259,7 @@ def test_one_training_on_both_tasks(corpus: FakeCorpus, tmp_path: Path) -> None:
         for family in ("cslr", "slt"):
             request = RunRequest(model=str(output / "best.toml"), task=str(paths[family]), output=tmp_path / "results")
             if family in families:
-                assert Run(request).execute().clips.failed == 0
+                assert Run(request).execute().failed == {}
             else:
                 with pytest.raises(ModelError, match=r"best.*safetensors: was trained without recognition"):
                     Run(request)
