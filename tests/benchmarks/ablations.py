@@ -132,8 +132,8 @@ class Ablation:
 
 def _score(record: RunRecord) -> dict[str, Any]:
     score = record.scores[0]
-    values = {key: round(getattr(score, key), 2) for key in ("value", "low", "high")}
-    return {"score": score.name, **values, "clips": score.samples, "run": record.run}
+    interval = {"low": score.low, "high": score.high}
+    return {"score": score.name, "value": score.value, **interval, "clips": score.samples, "run": record.run}
 
 
 def page(record: Mapping[str, Any]) -> str:
