@@ -92,8 +92,8 @@ class RGBConfig(BaseModel):
     """What the gate starts with. The released code starts with 0, from where no gradient leads away."""
 
 
-class UniSignConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+class PoseConfig(BaseModel):
+    """Sizes of a `PoseEncoder`; the defaults are Uni-Sign's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -115,6 +115,11 @@ class UniSignConfig(BaseModel):
     """Deviation at the start of the linear layers before and after the part encoders."""
     pose_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the joined part features that is dropped in training."""
+
+
+class UniSignConfig(PoseConfig):
+    """Everything that decides the shape of the network."""
+
     prompt: Annotated[str, AfterValidator(_template)] = "Translate sign language video to {language}: "
     """Read before the frames; `{language}` and `{family}` are the task's."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.2
