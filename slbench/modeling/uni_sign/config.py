@@ -100,6 +100,11 @@ class PoseConfig(BaseModel):
     parts: Annotated[tuple[PartName, ...], Field(min_length=1)] = ("body", "left", "right", "face_all")
     """Parts that are looked at; the features of the others are zero. (Merely hiding a part's points would give its
     batch norms constants to divide by, and the hands share theirs.)"""
+    graph: bool = True
+    """Whether joints see others. Without, each is only given its own features: the adjacency is the identity and not
+    learned. (The weights of the neighbours' hop are there, and used by nothing.)"""
+    body_features: bool = True
+    """Whether hands and face are given the body's feature at their joint."""
     point_dim: Size = 64
     """Width of a point after the first linear layer."""
     spatial_dims: Annotated[tuple[Size, ...], Field(min_length=1)] = (64, 128, 256)

@@ -18,6 +18,7 @@ from slbench.modeling.uni_sign.graph import (
     SpatialChain,
     TemporalChain,
     adjacency,
+    no_adjacency,
 )
 from slbench.modeling.uni_sign.poses import BODY_JOINT, PARTS
 
@@ -40,7 +41,8 @@ class PoseEncoder(nn.Module):
         self.gcn_modules = nn.ModuleDict()
         self.fusion_gcn_modules = nn.ModuleDict()
         for name, part in PARTS.items():
-            graph = adjacency(len(part.points), part.edges)
+            joints = len(part.points)
+            graph = adjacency(joints, part.edges) if config.graph else no_adjacency(joints)
             self.proj_linear[name] = nn.Linear(3, config.point_dim)
             self.gcn_modules[name] = SpatialChain(config.point_dim, spatial, graph)
             self.fusion_gcn_modules[name] = TemporalChain(spatial[-1], temporal, graph, config.temporal_kernel)
@@ -62,7 +64,9 @@ class PoseEncoder(nn.Module):
             nn.init.trunc_normal_(linear.weight, std=self.config.linear_std)
             nn.init.zeros_(linear.bias)
         for module in self.modules():
-            if isinstance(module, GraphConvolution):
+            if isinstance(module, GraphConvolution) and not self.config.graph:
+                module.fix()
+            elif isinstance(module, GraphConvolution):
                 module.A.data.add_(torch.randn_like(module.A), alpha=self.config.adjacency_noise)
 
     def packing(self, lengths: Sequence[int]) -> Packing:
@@ -85,11 +89,11 @@ class PoseEncoder(nn.Module):
         return joined_nd if self.pose_proj is None else packing.project(self.pose_proj, joined_nd)
 
     def _part_features(self, name: str, spatial: Mapping[str, Tensor], packing: Packing) -> Tensor:
-        """x_nd of one part, given the body's detached feature at its matching joint; zeros for a part not looked at."""
+        """x_nd of one part, given the body's detached feature at its joint; zeros for a part not looked at."""
         if name not in spatial:
             return self.part_para.new_zeros(len(packing.slots_n), self.config.temporal_dims[-1])
         x_nvc = spatial[name]
-        if name in BODY_JOINT and "body" in spatial:
+        if self.config.body_features and name in BODY_JOINT and "body" in spatial:
             x_nvc = x_nvc + spatial["body"].detach()[:, BODY_JOINT[name], None]
         features: Tensor = self.fusion_gcn_modules[name](x_nvc, packing).mean(dim=1)
         return features

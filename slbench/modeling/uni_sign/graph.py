@@ -17,7 +17,8 @@ HOPS = 2
 """Adjacency matrices: the joint itself and its neighbours."""
 LENGTH_STEP = 64
 """Outside training, clips are padded to a multiple of this. Padding enters no result, but libraries choose other
-kernels for very small shapes, which sum in another order; so padded, a clip gives the same bits in any batch."""
+kernels for very small shapes, which sum in another order; so padded, a clip gives the same bits in any batch. (Widths
+that are no multiple of 8 have yet other kernels: there the last bits may still differ.)"""
 SMALL_INPUT = 20480
 """For one input of at most so many values PyTorch takes another convolution on the CPU, with other last bits;
 a second, empty clip prevents that."""
@@ -66,6 +67,11 @@ def adjacency(joints: int, edges: Sequence[tuple[int, int]]) -> Tensor:
     return torch.stack([torch.eye(joints), neighbours]) / degree
 
 
+def no_adjacency(joints: int) -> Tensor:
+    """(2, V, V): each joint has itself and no neighbours."""
+    return torch.stack([torch.eye(joints), torch.zeros(joints, joints)])
+
+
 def pointwise(convolution: nn.Conv1d | nn.Conv2d, x: Tensor) -> Tensor:
     """A convolution of kernel 1 on channels-last input; the weights keep the released (out, in, 1, ...) shape."""
     return F.linear(x, convolution.weight.flatten(1), convolution.bias)
@@ -79,11 +85,19 @@ def normalise(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
 class GraphConvolution(nn.Module):
     """Spatial graph convolution with a learnable adjacency: x_nvc -> x_nwd."""
 
+    A: Tensor
+
     def __init__(self, channels: int, out: int, adjacency_kvw: Tensor) -> None:
         super().__init__()
         self.A = nn.Parameter(adjacency_kvw.clone())
         self.conv = nn.Conv2d(channels, HOPS * out, 1)
         self.bn = nn.BatchNorm1d(out)
+
+    def fix(self) -> None:
+        """Make the adjacency a constant that is saved and not learned."""
+        fixed = self.A.data
+        del self.A
+        self.register_buffer("A", fixed)
 
     def forward(self, x_nvc: Tensor) -> Tensor:
         """Sum over hops and joints of the hop's features times `A[k, v, w]`; batch norm; ReLU."""
