@@ -68,8 +68,8 @@ def board_tables(board: Board) -> Iterator[Table]:
         ranks = rows[0].first.scores[0]
         poses = sorted({row.first.task.pose_source for row in rows})
         several = len(poses) > 1
-        columns = ("model", ranks.unit, "95 % interval", "clips", "weights", *["poses"] * several, "run")
-        table = simple_table(f"{heading}, {label(ranks)}", columns)
+        columns = ("model", ranks.unit, "95 % interval", "weights", *["poses"] * several, "run")
+        table = simple_table(f"{heading}, {label(ranks)}, {ranks.samples} clips", columns)
         for row in rows:
             name, *cells, run = _short_cells(row)
             table.add_row(name, *cells, *[str(1 + poses.index(row.first.task.pose_source))] * several, run)
@@ -80,14 +80,13 @@ def board_tables(board: Board) -> Iterator[Table]:
 
 
 def _short_cells(row: Row) -> Iterator[str]:
-    """For a terminal, where not every run of a row is named: model, score, its spread, clips, weights, run."""
+    """For a terminal, where not every run of a row is named: model, score, its spread, weights, run."""
     record, score, others = row.first, row.spreads[0], len(row.records) - 1
     weights = _weights(row)
     yield _named(record, [*looks(record), *unlike_the_paper(record)])
     yield f"{score.mean:.1f}"
     spread = f"± {score.deviation:.1f} (n = {len(score.values)})" if score.deviation is not None else ""
     yield spread or interval(record.scores[0])
-    yield str(record.scores[0].samples)
     yield weights[0] if len(weights) == 1 else f"{len(weights)} files"
     yield f"{record.run}\nand {others} more" if others else record.run
 

@@ -87,8 +87,8 @@ def test_a_training_ends_with_a_picture_and_continues_when_asked(corpus: FakeCor
 
 
 def test_a_training_says_which_variant_of_the_card_it_takes(corpus: FakeCorpus, tmp_path: Path) -> None:
-    with corpus.model_path.open("a") as card:
-        card.write('[[variants]]\ndatasets = ["made-up"]\nrecipe = {epochs = 1}\n')
+    variant = '{datasets = ["made-up"], recipe = {epochs = 1}}'
+    corpus.edit_card(corpus.model_path, "variants = []", f"variants = [{variant}]")
     names = ["--model", str(corpus.model_path), "--task", str(corpus.task_path), "--output", str(tmp_path / "out")]
     done = slbench("train", *names, "--device", "cpu")
     assert done.returncode == 0, done.stderr

@@ -150,3 +150,12 @@ def test_a_board_without_seeds_says_nothing_of_them() -> None:
 def test_a_command_that_no_shell_reads_is_no_fault_of_the_board() -> None:
     odd = {"trained_by": "train 'it"}
     assert len(rows_of([made(50.0, 0, model=odd), made(52.0, 1, model=odd)])) == 1
+
+
+def test_long_names_of_splits_and_models_fit_80_columns() -> None:
+    records = [made(50.0 + n, n, model={"name": "sign-transformer"}) for n in range(12)]
+    far = [r.model_copy(update={"run": f"test-unseen-{r.run[-8:]}"}) for r in records]
+    terminal = table_of(*far)
+    assert max(map(len, terminal.splitlines())) <= 80
+    assert "sign-transformer " in terminal
+    assert f"± 3.6 (n = 12)   12 files   {far[0].run}" in terminal
