@@ -5,13 +5,12 @@ import torch
 from interface import answers, cases_of, task_of
 
 from slbench import catalog
-from slbench.cards import Family, ModelCard, TaskCard
+from slbench.cards import Family, ModelCard
 from slbench.catalog import resolve
-from slbench.data.clip import Clip
 from slbench.data.mock import MockSplit
 from slbench.engine.determinism import make_deterministic
 from slbench.engine.models import build_model, setting_of
-from slbench.modeling.base import Choosy, Examples, Fitted
+from slbench.modeling.base import Choosy, Examples, Fitted, Inputs
 
 CLIPS, SPARE = 16, 2
 LARGEST_STEPS = 400
@@ -42,13 +41,15 @@ def by_heart(card: ModelCard, family: Family) -> tuple[list[str], list[str]]:
     make_deterministic(0)
     task = task_of(family)
     split = MockSplit(task, seed=0, clips=CLIPS + SPARE, pictures=card.inputs != "pose")
-    model = build_model(laptop(card), setting_of(task, num_beams=2, inputs=card.inputs))
-    clips = [clip for clip in map(split.clip, range(len(split))) if learnable(model, task, clip)][:CLIPS]
-    assert len(clips) == CLIPS
+    clips = [split.clip(index) for index in range(len(split))]
     targets = [task.target(clip.text, clip.gloss) for clip in clips]
+    model = build_model(laptop(card), setting_of(task, num_beams=2, inputs=card.inputs))
     inputs = [model.prepare(clip) for clip in clips]
     if isinstance(model, Fitted):
         model.fit([Examples(family, targets, inputs)])
+    kept = [row for row in zip(clips, targets, inputs, strict=True) if learnable(model, *row[1:])][:CLIPS]
+    assert len(kept) == CLIPS
+    clips, targets, inputs = (list(column) for column in zip(*kept, strict=True))
     optimizer = torch.optim.AdamW(model.network.parameters(), LEARNING_RATE, weight_decay=0.0)
     for step in range(1, LARGEST_STEPS + 1):
         model.network.train()
@@ -61,9 +62,9 @@ def by_heart(card: ModelCard, family: Family) -> tuple[list[str], list[str]]:
     return texts(model, clips), targets
 
 
-def learnable(model, task: TaskCard, clip: Clip) -> bool:
+def learnable(model, target: str, inputs: Inputs) -> bool:
     """Not such as one frame for several glosses."""
-    return not (isinstance(model, Choosy) and model.refusal(model.prepare(clip), task.target(clip.text, clip.gloss)))
+    return not (isinstance(model, Choosy) and model.refusal(inputs, target))
 
 
 def texts(model, clips) -> list[str]:
