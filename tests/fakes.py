@@ -23,7 +23,6 @@ TINY = {
     "point_dim": 4,
     "spatial_dims": [4, 8],
     "temporal_dims": [8, 8],
-    "hidden_size": 16,
     "max_new_tokens": 6,
     "rgb": {"width": 0.1, "depth": 0.1, "crop_size": 64},
     "language_model": {
@@ -31,6 +30,8 @@ TINY = {
         "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "dropout_rate": 0.0,
     },
 }  # fmt: skip
+TINY_BASELINES = {"hidden_size": 16}
+"""Sizes that other models know by these names."""
 
 
 def made_up_clip(clip_id: str, frames: int, seed: int, gloss: str = "HELP") -> Clip:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fakes import GLOSSES, TINY, made_up_clip
+from fakes import GLOSSES, TINY, TINY_BASELINES, made_up_clip
 
 from slbench import catalog
 from slbench.cards import Family, ModelCard, TaskCard
@@ -40,9 +40,9 @@ MEASURED = 1e-5
 
 
 def small(card: ModelCard) -> ModelCard:
-    """The card with the sizes of `TINY` wherever its class knows them; its other choices, dropout too, are kept."""
+    """The card with the sizes of `fakes` wherever its class knows them; its other choices, dropout too, are kept."""
     known = resolve(card.implementation, card).Config.model_fields
-    sizes = {key: value for key, value in TINY.items() if key in known}
+    sizes = {key: value for key, value in (TINY | TINY_BASELINES).items() if key in known}
     if "language_model" in sizes:
         tiny = {key: value for key, value in TINY["language_model"].items() if key != "dropout_rate"}
         sizes["language_model"] = card.config.get("language_model", {}) | tiny

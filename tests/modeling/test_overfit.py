@@ -1,4 +1,4 @@
-"""Every trained baseline learns 16 clips by heart; a network that cannot is wrong."""
+"""Every trained baseline learns 16 clips by heart, but for those it refuses; a network that cannot is wrong."""
 
 import pytest
 import torch
