@@ -121,9 +121,13 @@ def load_weights(model: Model, checkpoint: Checkpoint, may_lack: Sequence[str] =
     Raises:
         ModelError: it cannot be read, or does not fit; the network is as it was.
     """
-    tensors = read_tensors(checkpoint.path)
-    make_room(model, tensors, checkpoint.path)
-    found = fitted(model, tensors, checkpoint.path, may_lack)
+    tensors, before = read_tensors(checkpoint.path), model.network
+    try:
+        make_room(model, tensors, checkpoint.path)
+        found = fitted(model, tensors, checkpoint.path, may_lack)
+    except ModelError:
+        model.network = before
+        raise
     owners = shared_names(model.network)
     state = {name: found[owner] for name, owner in owners.items() if owner in found}
     model.network.load_state_dict(state, strict=len(state) == len(owners))

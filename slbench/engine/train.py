@@ -163,9 +163,9 @@ class Trainer:
     def _check_learned(self, ended: Place) -> None:
         """Where every clip is refused, an epoch is nothing but its steps."""
         if ended.step and not ended.losses:
-            clip, why = next(iter(self.refused.items()))
             name = type(self.courses[0].model).__name__
-            raise ModelError(f"{name} can learn from none of the train clips; the last is {clip}: {why}")
+            whys = "; ".join(f"clip {clip}: {why}" for clip, why in list(self.refused.items())[:1])
+            raise ModelError(f"{name} can learn from none of the train clips{f', such as {whys}' if whys else ''}")
 
     def _optimise(self, group: list[Batch]) -> tuple[float | None, float]:
         """One step, along the mean gradient of a group; its mean loss and the norm of that gradient.
@@ -175,6 +175,7 @@ class Trainer:
         self.network.train()
         self.optimizer.zero_grad()
         losses = [loss for batch in group if (loss := self._add_gradient(batch, len(group))) is not None]
+        self._scale_gradients(len(group) / max(1, len(losses)))
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self._check_finite("gradient's norm", norm, group)
         self.optimizer.step()
@@ -182,6 +183,12 @@ class Trainer:
         if self.average is not None:
             self.average.update_parameters(self.network)
         return sum(losses) / len(losses) if losses else None, float(norm)
+
+    def _scale_gradients(self, factor: float) -> None:
+        """So that a group of which batches were refused whole has the mean gradient of the others."""
+        for parameter in self.network.parameters() if factor != 1 else ():
+            if parameter.grad is not None:
+                parameter.grad *= factor
 
     def _add_gradient(self, batch: Batch, size: int) -> float | None:
         """Add a batch's part of the gradient of a group of this size; its loss, if it has clips to learn from."""

@@ -103,10 +103,15 @@ def _training(model: ModelStamp) -> Hashable:
 def _without_seed(command: str) -> list[str]:
     """The words of a command, or of several, without those that only a seed changes."""
     try:
-        words = shlex.split(command)
+        words = [part for word in shlex.split(command) for part in _parted(word) if part != "--resume"]
     except ValueError:  # quotes that do not end: somebody wrote the card by hand
         return [command]
     return [word for before, word in zip(["", *words], words, strict=False) if not {before, word} & set(SEEDED)]
+
+
+def _parted(word: str) -> list[str]:
+    """`--seed=1` as the two words that it stands for."""
+    return word.split("=", 1) if word.startswith(tuple(f"{option}=" for option in SEEDED)) else [word]
 
 
 def _rank(row: Row) -> tuple[float, str, str]:

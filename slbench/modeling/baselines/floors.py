@@ -17,7 +17,7 @@ from slbench.data.clip import Clip
 from slbench.errors import ModelError
 from slbench.modeling.base import Examples, Inputs, Output, Setting
 from slbench.modeling.baselines.poses import checked
-from slbench.modeling.baselines.texts import Texts, check_glosses, glosses_of, saved_texts
+from slbench.modeling.baselines.texts import Texts, check_family, check_glosses, glosses_of, saved_texts
 from slbench.modeling.uni_sign.poses import chance
 
 UNSEEN = 1e-9
@@ -61,7 +61,9 @@ class Majority:
         """Answer with the saved answers."""
         vocabulary = saved_texts(tensors, "vocabulary")
         check_glosses(vocabulary, ranked_glosses(self.setting))
-        self.network = Floor(saved_texts(tensors, "answers"), vocabulary)
+        answers = saved_texts(tensors, "answers")
+        check_family(answers, vocabulary, self.setting.family)
+        self.network = Floor(answers, vocabulary)
 
     def prepare(self, clip: Clip, draw: int = 0) -> Inputs:  # noqa: ARG002 - there is no training by epochs
         """(1,): the clip's own chance, which depends on its id and the seed."""

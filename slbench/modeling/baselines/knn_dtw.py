@@ -19,7 +19,7 @@ from slbench.modeling.baselines.dtw import Sequences, warped_distances
 from slbench.modeling.baselines.floors import only, ranked_glosses
 from slbench.modeling.baselines.hands import NO_HANDS, normalised_hands
 from slbench.modeling.baselines.poses import checked
-from slbench.modeling.baselines.texts import Texts, check_glosses, glosses_of, saved_texts
+from slbench.modeling.baselines.texts import Texts, check_family, check_glosses, glosses_of, saved_texts
 
 UNSEEN = 1e3
 """Distance of a gloss that no training clip shows; hands are at most some ten of their sizes apart."""
@@ -89,7 +89,9 @@ class KnnDtw:
         if lacking:
             raise ModelError(f"has no {' and no '.join(lacking)}; name weights that knn-dtw was trained to")
         others = Sequences(torch.zeros(tensors["frames_tkd"].shape), torch.ones(tensors["lengths_k"].shape).long())
-        self.network = Neighbours(others, saved_texts(tensors, "answers"), vocabulary)
+        answers = saved_texts(tensors, "answers")
+        check_family(answers, vocabulary, self.setting.family)
+        self.network = Neighbours(others, answers, vocabulary)
 
     def prepare(self, clip: Clip, draw: int = 0) -> Inputs:  # noqa: ARG002 - there is no training by epochs
         """`hands` (T, 84), T at most the configuration's `max_length`."""

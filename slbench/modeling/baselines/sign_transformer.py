@@ -62,7 +62,7 @@ class SignTransformerConfig(BaseModel):
     max_new_tokens: Size = 30
     """Longest answer of a translation, in these units."""
     length_alpha: Annotated[float, Field(ge=0)] = 1.0
-    """Of the penalty by which texts of different lengths are compared. The authors try 0 to 5 on dev."""
+    """Of the penalty by which texts of different lengths are compared. The authors try none, and 0 to 5, on dev."""
     recognition_weight: Annotated[float, Field(gt=0)] = 1.0
     """Of the CTC loss; that of the other is 1."""
     inputs: InputConfig = InputConfig(max_length=400)
@@ -108,7 +108,7 @@ class SignTransformerNetwork(nn.Module):
 
     def __init__(self, config: SignTransformerConfig, glosses: Sequence[str] = (), pieces: Sequence[str] = ()) -> None:
         super().__init__()
-        self.glosses, self.pieces = Texts(glosses), Texts(pieces)
+        self.vocabulary, self.pieces = Texts(glosses), Texts(pieces)
         width, values = config.d_model, 3 * sum(len(PARTS[name].points) for name in config.parts)
         sizes = config.num_layers, width, config.d_ff, config.num_heads, config.dropout
         self.frame = nn.Linear(values, width)
@@ -205,10 +205,10 @@ class SignTransformer:
 
     def make_room(self, tensors: Mapping[str, Tensor]) -> None:
         """Answer with the glosses and words of saved weights."""
-        glosses, pieces = saved_texts(tensors, "glosses"), saved_texts(tensors, "pieces")
+        glosses, pieces = saved_texts(tensors, "vocabulary"), saved_texts(tensors, "pieces")
         if not (glosses if self.setting.family == "cslr" else pieces):
             raise ModelError(_untrained(self.setting.family))
-        check_glosses(glosses, self.network.glosses.texts or self.setting.glosses)
+        check_glosses(glosses, self.network.vocabulary.texts or self.setting.glosses)
         unwritten = sorted(set(self.network.pieces.texts) - set(pieces))
         if unwritten:
             raise ModelError(
@@ -242,7 +242,7 @@ class SignTransformer:
         return [Output(text) for text in texts]
 
     def _recognised(self, memory: Memory) -> list[str]:
-        lengths, glosses = memory.mask_bt.sum(1).tolist(), self.network.glosses.texts
+        lengths, glosses = memory.mask_bt.sum(1).tolist(), self.network.vocabulary.texts
         rows = ctc.search(self.network.gloss_logits(memory), lengths, self.setting.num_beams)
         return [" ".join(glosses[label - 1] for label in row) for row in rows]
 
@@ -262,7 +262,7 @@ class SignTransformer:
         return f"{frames} frames, and CTC needs {needed} for its glosses" if needed > frames else ""
 
     def _labels(self, target: str) -> list[int]:
-        places = {gloss: place for place, gloss in enumerate(self.network.glosses.texts, start=1)}
+        places = {gloss: place for place, gloss in enumerate(self.network.vocabulary.texts, start=1)}
         return [places[gloss] for gloss in target.split()]
 
     def loss(self, batch: Sequence[Inputs], targets: Sequence[str]) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from slbench.cards import Family
 from slbench.errors import ModelError, some
 from slbench.modeling.base import Examples, Setting
 
@@ -60,6 +61,19 @@ def glosses_of(task: Examples, setting: Setting) -> tuple[str, ...]:
         return setting.glosses
     sentences = task.targets if task.family == "cslr" else ()
     return tuple(sorted({gloss for target in sentences for gloss in target.split()}))
+
+
+def check_family(answers: Sequence[str], vocabulary: Sequence[str], family: Family) -> None:
+    """Raise ModelError where saved answers are not those of a family: sentences, one gloss each, or several."""
+    if not vocabulary:
+        saved = "slt"
+    else:
+        saved = "islr" if set(answers) <= set(vocabulary) else "cslr"
+    if saved != family:
+        raise ModelError(
+            f"has the answers of {saved} training clips, such as {answers[0]!r}, and the task is {family}. "
+            "Name weights that were trained on this task, or train some: slbench train"
+        )
 
 
 def check_glosses(saved: Sequence[str], wanted: Sequence[str]) -> None:

@@ -187,7 +187,7 @@ def test_heads_of_tasks_that_were_not_named_say_nothing() -> None:
     only_text, only_glosses = fitted(families=["slt"]), fitted(families=["cslr"])
     assert len(only_text.network.recognise.weight) == 1
     assert len(only_glosses.network.word.weight) == 4
-    assert fitted().network.glosses.texts == ("A", "B", "C")
+    assert fitted().network.vocabulary.texts == ("A", "B", "C")
 
 
 @pytest.mark.parametrize(("family", "trained"), [("cslr", "slt"), ("slt", "cslr")])
