@@ -65,10 +65,8 @@ def glosses_of(task: Examples, setting: Setting) -> tuple[str, ...]:
 
 def check_family(answers: Sequence[str], vocabulary: Sequence[str], family: Family) -> None:
     """Raise ModelError where saved answers are not those of a family: sentences, one gloss each, or several."""
-    if not vocabulary:
-        saved = "slt"
-    else:
-        saved = "islr" if set(answers) <= set(vocabulary) else "cslr"
+    glosses = "islr" if set(answers) <= set(vocabulary) else "cslr"
+    saved = glosses if vocabulary else "slt"
     if saved != family:
         raise ModelError(
             f"has the answers of {saved} training clips, such as {answers[0]!r}, and the task is {family}. "
