@@ -82,6 +82,11 @@ def test_what_changes_no_prediction_does_not_divide_a_row(changes: dict[str, Any
     assert len(rows_of([made(50.0, 0), made(52.0, 1, **changes)])) == 1
 
 
+def test_how_a_training_was_typed_does_not_divide_a_row() -> None:
+    typed = {"trained_by": COMMAND.format(folder="runs/net-1", seed=1).replace("seed 1", "seed=1") + " --resume"}
+    assert len(rows_of([made(50.0, 0), made(52.0, 1, model=typed)])) == 1
+
+
 def test_the_batch_size_counts_where_it_can_change_a_prediction() -> None:
     first, second = (
         made(50.0 + seed, seed, options={"precision": "bfloat16", "batch_size": 8 + seed}) for seed in (0, 1)

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from slbench.cards import Family
 from slbench.data.clip import Clip
 from slbench.errors import ModelError
 from slbench.modeling.base import Examples, Inputs, Output, Setting
@@ -33,8 +34,9 @@ class NoConfig(BaseModel):
 class Floor(nn.Module):
     """The answers of the training split, in its order, and the glosses that they are made of."""
 
-    def __init__(self, answers: Sequence[str] = (), vocabulary: Sequence[str] = ()) -> None:
+    def __init__(self, family: Family, answers: Sequence[str] = (), vocabulary: Sequence[str] = ()) -> None:
         super().__init__()
+        self.family = Texts([family])
         self.answers, self.vocabulary = Texts(answers), Texts(vocabulary)
 
 
@@ -46,7 +48,7 @@ class Majority:
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
         self.config = checked(NoConfig, config)
         self.setting = setting
-        self.network = Floor()
+        self.network = Floor(setting.family)
 
     def fit(self, examples: Sequence[Examples]) -> None:
         """Keep the answers.
@@ -55,15 +57,14 @@ class Majority:
             ModelError: they are those of several tasks.
         """
         task = only(examples)
-        self.network = Floor(task.targets, glosses_of(task, self.setting))
+        self.network = Floor(task.family, task.targets, glosses_of(task, self.setting))
 
     def make_room(self, tensors: Mapping[str, Tensor]) -> None:
         """Answer with the saved answers."""
         vocabulary = saved_texts(tensors, "vocabulary")
         check_glosses(vocabulary, ranked_glosses(self.setting))
-        answers = saved_texts(tensors, "answers")
-        check_family(answers, vocabulary, self.setting.family)
-        self.network = Floor(answers, vocabulary)
+        check_family(tensors, self.setting.family)
+        self.network = Floor(self.setting.family, saved_texts(tensors, "answers"), vocabulary)
 
     def prepare(self, clip: Clip, draw: int = 0) -> Inputs:  # noqa: ARG002 - there is no training by epochs
         """(1,): the clip's own chance, which depends on its id and the seed."""

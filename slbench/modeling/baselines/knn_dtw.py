@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from slbench.cards import Family
 from slbench.data.clip import Array, Clip
 from slbench.errors import ModelError
 from slbench.modeling.base import Examples, Inputs, Output, Setting
@@ -44,8 +45,9 @@ class Neighbours(nn.Module):
     frames_tkd: Tensor
     lengths_k: Tensor
 
-    def __init__(self, others: Sequences, answers: Sequence[str], vocabulary: Sequence[str]) -> None:
+    def __init__(self, family: Family, others: Sequences, answers: Sequence[str], vocabulary: Sequence[str]) -> None:
         super().__init__()
+        self.family = Texts([family])
         self.register_buffer("frames_tkd", others.frames_tkd)
         self.register_buffer("lengths_k", others.lengths_k)
         self.answers, self.vocabulary = Texts(answers), Texts(vocabulary)
@@ -65,7 +67,8 @@ class KnnDtw:
     def __init__(self, config: Mapping[str, Any], setting: Setting) -> None:
         self.config = checked(KnnDtwConfig, config)
         self.setting = setting
-        self.network = Neighbours(Sequences(torch.zeros(1, 1, 84), torch.ones(1, dtype=torch.int64)), [""], [])
+        nobody = Sequences(torch.zeros(1, 1, 84), torch.ones(1, dtype=torch.int64))
+        self.network = Neighbours(setting.family, nobody, [""], [])
 
     def fit(self, examples: Sequence[Examples]) -> None:
         """Keep the clips.
@@ -79,7 +82,7 @@ class KnnDtw:
             raise ModelError(NO_HANDS)
         lengths_k = torch.tensor([len(one) for one in hands])
         others = Sequences(nn.utils.rnn.pad_sequence(hands), lengths_k)
-        self.network = Neighbours(others, task.targets, glosses_of(task, self.setting))
+        self.network = Neighbours(task.family, others, task.targets, glosses_of(task, self.setting))
 
     def make_room(self, tensors: Mapping[str, Tensor]) -> None:
         """Have room for as many clips as were saved."""
@@ -89,9 +92,8 @@ class KnnDtw:
         if lacking:
             raise ModelError(f"has no {' and no '.join(lacking)}; name weights that knn-dtw was trained to")
         others = Sequences(torch.zeros(tensors["frames_tkd"].shape), torch.ones(tensors["lengths_k"].shape).long())
-        answers = saved_texts(tensors, "answers")
-        check_family(answers, vocabulary, self.setting.family)
-        self.network = Neighbours(others, answers, vocabulary)
+        check_family(tensors, self.setting.family)
+        self.network = Neighbours(self.setting.family, others, saved_texts(tensors, "answers"), vocabulary)
 
     def prepare(self, clip: Clip, draw: int = 0) -> Inputs:  # noqa: ARG002 - there is no training by epochs
         """`hands` (T, 84), T at most the configuration's `max_length`."""

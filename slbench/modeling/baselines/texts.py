@@ -63,13 +63,12 @@ def glosses_of(task: Examples, setting: Setting) -> tuple[str, ...]:
     return tuple(sorted({gloss for target in sentences for gloss in target.split()}))
 
 
-def check_family(answers: Sequence[str], vocabulary: Sequence[str], family: Family) -> None:
-    """Raise ModelError where saved answers are not those of a family: sentences, one gloss each, or several."""
-    glosses = "islr" if set(answers) <= set(vocabulary) else "cslr"
-    saved = glosses if vocabulary else "slt"
-    if saved != family:
+def check_family(tensors: Mapping[str, Tensor], family: Family) -> None:
+    """Raise ModelError where saved answers are those of another family; they stand beside the module `family`."""
+    saved = saved_texts(tensors, "family")
+    if saved != (family,):
         raise ModelError(
-            f"has the answers of {saved} training clips, such as {answers[0]!r}, and the task is {family}. "
+            f"has the answers of {' '.join(saved)} training clips, and the task is {family}. "
             "Name weights that were trained on this task, or train some: slbench train"
         )
 

@@ -98,6 +98,17 @@ def test_sentences(model: type[Majority], family: str, vocabulary: tuple[str, ..
     assert other.decode(list(range(50))) == outputs
 
 
+def test_answers_of_another_family_are_refused() -> None:
+    """Also where the glosses are the same ones."""
+    model = Majority({}, Setting("cslr", "English"))
+    model.fit([Examples("cslr", ["A", "B"], [])])
+    tensors = model.network.state_dict()
+    Majority({}, Setting("cslr", "English")).make_room(tensors)
+    for other in (Setting("slt", "English"), Setting("islr", "English", ("A", "B"))):
+        with pytest.raises(ModelError, match=f"has the answers of cslr training clips, and the task is {other.family}"):
+            Majority({}, other).make_room(tensors)
+
+
 def test_one_task_at_a_time() -> None:
     one = Examples("slt", ["a"], [])
     with pytest.raises(ModelError, match="the answers of one task, and there are 2"):
