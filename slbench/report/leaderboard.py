@@ -31,9 +31,11 @@ class Board:
         they are a choice like any other; its rows then say whose they are.
         """
         boards: dict[tuple[str, str], list[RunRecord]] = {}
-        asked = {r.task.data_digest: r.task.references_digest for r in self.records if r.task.references_digest}
+        tasks = [record.task for record in self.records]
+        asked = {(t.data_digest, t.split): t.references_digest for t in tasks if t.references_digest}
         for record in self.records:
-            data = record.task.references_digest or asked.get(record.task.data_digest, record.task.data_digest)
+            told, split = record.task.data_digest, record.task.split
+            data = record.task.references_digest or asked.get((told, split), told)
             boards.setdefault((_heading(record), text_digest(record.task.digest + data)), []).append(record)
         shared = Counter(heading for heading, _ in boards)
         return [
