@@ -34,9 +34,9 @@ from slbench.engine.predict import DECIMALS
 from slbench.modeling.base import Examples, Fitted, Model, Output
 
 TOLERANCE = 0.1 * 10**-DECIMALS
+"""A tenth of the last digit that a prediction file keeps of a log-likelihood."""
 MEASURED = 1e-5
 """The same for measures, of which a file has four digits."""
-"""A tenth of the last digit that a prediction file keeps of a log-likelihood."""
 
 
 def small(card: ModelCard) -> ModelCard:

@@ -95,13 +95,14 @@ class RandomTrain(Majority):
 
     def decode(self, encoded: list[int]) -> list[Output]:
         """Each clip's own draw."""
-        return [self._drawn(np.random.RandomState(number)) for number in encoded]
+        likelihoods = self._likelihoods()
+        return [self._drawn(np.random.RandomState(number), likelihoods) for number in encoded]
 
-    def _drawn(self, generator: np.random.RandomState) -> Output:
+    def _drawn(self, generator: np.random.RandomState, likelihoods: tuple[float, ...]) -> Output:
         answers, glosses = self.network.answers.texts, ranked_glosses(self.setting)
         if not glosses or not answers:
-            return Output(answers[generator.randint(len(answers))] if answers else "", self._likelihoods())
-        noisy = np.array(self._likelihoods()) + generator.gumbel(size=len(glosses))
+            return Output(answers[generator.randint(len(answers))] if answers else "", likelihoods)
+        noisy = np.array(likelihoods) + generator.gumbel(size=len(glosses))
         return Output(glosses[int(noisy.argmax())], tuple((noisy - np.logaddexp.reduce(noisy)).tolist()))
 
 

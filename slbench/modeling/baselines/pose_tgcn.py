@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from slbench.data.clip import Array, Clip
 from slbench.modeling.base import Inputs
 from slbench.modeling.baselines.classify import Classifier
 from slbench.modeling.baselines.groups import in_groups
+from slbench.modeling.baselines.temporal import normalised
 from slbench.modeling.baselines.upper_body import NECK, upper_body
 from slbench.modeling.uni_sign.config import InputConfig, Share, Size
 from slbench.modeling.uni_sign.poses import ReadFrames, body_box, clip_inputs, read_frames
@@ -74,14 +74,7 @@ class CompleteGraphConvolution(nn.Module):
     def forward(self, x_bvc: Tensor) -> Tensor:
         """x_bvc -> x_bvd."""
         x_bvd = self.linear(self.adjacency.to(x_bvc.dtype) @ x_bvc)
-        return self._normalised(x_bvd.flatten(1)).view_as(x_bvd).tanh()
-
-    def _normalised(self, x_bn: Tensor) -> Tensor:
-        """One clip alone has no variance: in training it takes the running statistics."""
-        if len(x_bn) > 1 or not self.training:
-            return cast(Tensor, self.norm(x_bn))
-        norm = self.norm
-        return F.batch_norm(x_bn, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        return normalised(self.norm, x_bvd.flatten(1)).view_as(x_bvd).tanh()
 
 
 class Block(nn.Module):

@@ -21,6 +21,7 @@ from slbench.modeling.base import Examples, Inputs, Output, Setting
 from slbench.modeling.baselines import ctc
 from slbench.modeling.baselines.poses import checked, lengths_of, packed, pose_inputs
 from slbench.modeling.baselines.search import Beams, beam_search, filled
+from slbench.modeling.baselines.temporal import normalised
 from slbench.modeling.baselines.texts import Texts, check_glosses, saved_texts
 from slbench.modeling.baselines.transformer import Decoder, Encoder, KeysValues
 from slbench.modeling.baselines.vocabulary import (
@@ -92,10 +93,7 @@ class NormedEmbedding(nn.Module):
 
     def forward(self, x_nd: Tensor) -> Tensor:
         """x_nd -> x_nd; one row alone has no variance, so it does not count as a batch."""
-        norm = self.norm
-        if self.training and len(x_nd) == 1:
-            return F.softsign(F.batch_norm(x_nd, norm.running_mean, norm.running_var, norm.weight, norm.bias))
-        return F.softsign(norm(x_nd))
+        return F.softsign(normalised(self.norm, x_nd))
 
 
 class SignTransformerNetwork(nn.Module):
