@@ -154,6 +154,27 @@ def test_ctc_alone_leaves_the_language_model_as_it_is() -> None:
     assert model.network.pose_proj.weight.grad.any()
 
 
+@pytest.mark.parametrize("compression", [True, False])
+def test_ctc_alone_answers_what_it_spells(compression: bool) -> None:
+    """Each clip's likeliest path by hand, repeats joined and blanks dropped; weights are chance."""
+    config = WITH_CTC | {"ctc_only": True, "ctc_compression": compression}
+    make_deterministic(0)
+    model = UniSign(config, Setting("cslr", "English"))
+    model.network.eval()
+    torch.nn.init.normal_(model.network.ctc.bias)
+    torch.nn.init.normal_(model.network.ctc.weight, std=100.0)  # so that frames differ
+    clips = [model.prepare(made_up_clip(f"c{i}", 20 + i, i)) for i in range(3)]
+    with torch.inference_mode():
+        encoded = model.encode(clips)
+        rows = encoded.heard.ctc_nv.argmax(-1).split([20, 21, 22])
+        answers = [output.text for output in model.decode(encoded)]
+    expected = []
+    for row in rows:
+        expected.append(" ".join(model.tokenizer.decode([label]) for label in spelled(tuple(row.tolist()))))
+    assert answers == expected
+    assert len(set(answers)) == 3, "clips differ"
+
+
 def test_recombined_sentences_count_in_training(model: UniSign) -> None:
     """The made-up sentences are text of letters between spaces, and change the loss of recognition alone."""
     inputs = [model.prepare(made_up_clip(f"c{i}", 30, i)) for i in range(3)]

@@ -5,7 +5,7 @@ Recognition", ICCV 2023: the network with one stream (CoSign-1s). Each group of 
 own, both hands share theirs; features are averaged over joints and joined by a linear layer of 1024. What follows is
 `Temporal`, as in VAC (Min et al., ICCV 2021, arXiv 2104.02330), from where two further losses come: CTC on the features
 of the convolutions, and their distance to what the BiLSTM says. Sizes of the groups' blocks (64, 64, 128, 256 channels,
-5 frames) are those of the code that its authors' group released for a later network of the same kind; weights and
+5 frames) are those of code released for a later network of the same kind; weights and
 temperature of the losses are those of github.com/VIPL-SLP/VAC_CSLR (`configs/baseline.yaml`, `modules/criterions.py`).
 
 Otherwise than there: the group encoder is Uni-Sign's (`PoseEncoder`), which counts the mouth to the face, tells the

@@ -148,8 +148,9 @@ class UniSignConfig(PoseConfig):
     """The language model reads a vector for each token that the CTC layer finds, instead of one for each frame."""
     ctc_only: bool = False
     """ISLR, CSLR: train the pose encoder alone. A language model that has learned to guess while CTC finds nothing yet
-    does not unlearn it; so it begins when there is something to read. Until then its text, and so the dev score that
-    picks `best`, means nothing: go on from `last`."""
+    does not unlearn it; so it begins when there is something to read. Until then CSLR is answered with what the CTC
+    layer spells (right for glosses of one token each, such as letters); ISLR's answers mean nothing: go on from `last`.
+    """
     ctc_recombined: Annotated[int, Field(ge=0)] = 0
     """CSLR: made-up sentences that the language model learns from for each training clip, of the vectors found in the
     batch in random order. Only for glosses of one token each, such as letters."""

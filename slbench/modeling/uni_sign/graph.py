@@ -18,7 +18,7 @@ HOPS = 2
 LENGTH_STEP = 64
 """Outside training, clips are padded to a multiple of this. Padding enters no result, but libraries choose other
 kernels for very small shapes, which sum in another order; so padded, a clip gives the same bits in any batch. (Widths
-that are no multiple of 8 have yet other kernels: there the last bits may still differ.)"""
+that are no multiple of 8, packed LSTMs, and attention over more than some 160 frames still differ in the last bits.)"""
 SMALL_INPUT = 20480
 """For one input of at most so many values PyTorch takes another convolution on the CPU, with other last bits;
 a second, empty clip prevents that."""

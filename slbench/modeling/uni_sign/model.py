@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from slbench.data.clip import Clip
 from slbench.modeling.base import Inputs, Output, Setting
 from slbench.modeling.uni_sign.config import UniSignConfig
-from slbench.modeling.uni_sign.ctc import Heard, ctc_loss, recombined
+from slbench.modeling.uni_sign.ctc import BLANK, Heard, compressed, ctc_loss, recombined
 from slbench.modeling.uni_sign.decoding import ClosedVocabulary
 from slbench.modeling.uni_sign.fusion import RGB_NAMES, HandViews, made_up_opening, normalised
 from slbench.modeling.uni_sign.language import build_tokenizer, padded_labels, sequence_log_likelihoods
@@ -100,8 +100,10 @@ class UniSign:
         """Beam search as released (`num_beams` beams, `max_new_tokens`), and ISLR's likelihood of every gloss.
 
         Beams are compared by the mean log-likelihood of a token, as released; so where only glosses may come out, the
-        text may be another gloss than the likeliest.
+        text may be another gloss than the likeliest. With `ctc_only`, CSLR's glosses are those that CTC spells.
         """
+        if self.config.ctc_only and self.setting.family == "cslr":
+            return [Output(" ".join(glosses)) for glosses in spelled(encoded.heard, self.tokenizer)]
         language_model: Any = self.network.mt5_model
         ids: Tensor = language_model.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=encoded.states_bld),
@@ -155,14 +157,29 @@ class UniSign:
         """The batch with `ctc_recombined` made-up sentences for each of its clips."""
         if not self.config.ctc_recombined or self.setting.family != "cslr":
             return heard, tokens
-        more, spelled = recombined(heard, self.config.ctc_recombined * len(tokens))
-        texts = [" ".join(self.tokenizer.batch_decode([[label] for label in labels])) for labels in spelled]
+        more, labels_each = recombined(heard, self.config.ctc_recombined * len(tokens))
+        texts = [" ".join(one_each(labels, self.tokenizer)) for labels in labels_each]
         joined = Heard(torch.cat([heard.vectors_md, more.vectors_md]), [*heard.lengths, *more.lengths])
         return joined, tokens + [self._tokens(text) for text in texts]
 
 
+def spelled(heard: Heard, tokenizer: Any) -> list[list[str]]:
+    """The glosses of each clip's likeliest CTC path; only right where each gloss is one token."""
+    assert heard.ctc_nv is not None
+    found = compressed(heard.vectors_md, heard.ctc_nv, heard.lengths) if heard.labels_m is None else heard
+    assert found.labels_m is not None
+    return [one_each(labels_k.tolist(), tokenizer) for labels_k in torch.split(found.labels_m, list(found.lengths))]
+
+
+def one_each(labels: Sequence[int], tokenizer: Any) -> list[str]:
+    """The text of each token by itself; of the blank none."""
+    texts: list[str] = tokenizer.batch_decode([[label] for label in labels if label != BLANK])
+    return texts
+
+
 def measures_of(encoded: Encoded) -> list[dict[str, float]]:
     """For each clip the mean opening of the `gate`; nothing where no picture was looked at."""
-    if encoded.openings is None:
+    openings = encoded.heard.openings
+    if openings is None:
         return [{} for _ in encoded.mask_bl]
-    return [{} if math.isnan(mean) else {"gate": mean} for mean in encoded.openings.means(len(encoded.mask_bl))]
+    return [{} if math.isnan(mean) else {"gate": mean} for mean in openings.means(len(encoded.mask_bl))]

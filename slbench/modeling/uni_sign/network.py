@@ -30,12 +30,12 @@ class Encoded:
     Attributes:
         states_bld: the encoder's output.
         mask_bl: 1 for a prompt token or a vector that was heard.
-        openings: see `Heard`.
+        heard: what the encoder read.
     """
 
     states_bld: Tensor
     mask_bl: Tensor
-    openings: Openings | None = None
+    heard: Heard
 
 
 class UniSignNetwork(PoseEncoder, HandFusion):
@@ -104,7 +104,7 @@ class UniSignNetwork(PoseEncoder, HandFusion):
         """The encoder's states."""
         embeds_bld, mask_bl = self.embeddings(heard, prompt_p)
         states = self.mt5_model.encoder(inputs_embeds=embeds_bld, attention_mask=mask_bl).last_hidden_state
-        return Encoded(states, mask_bl, heard.openings)
+        return Encoded(states, mask_bl, heard)
 
     def loss(self, encoded: Encoded, labels_bl: Tensor) -> Tensor:
         """Mean cross entropy over target tokens, with label smoothing."""
