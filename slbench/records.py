@@ -17,6 +17,8 @@ from slbench.errors import OutputError
 from slbench.metrics.base import Answer, Better, Unit
 
 SCHEMA_VERSION: Literal[1] = 1
+USERS_FILE = "a file of the user's"
+"""How `ModelStamp.weights_from` ends where the user named the weights."""
 
 
 class Ranked(Frozen):

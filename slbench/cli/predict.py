@@ -37,7 +37,12 @@ def predict(
     decoding: Annotated[
         DecodingOption, typer.Option(help="Any text, as in the papers, or only what the task's glosses can make.")
     ] = DecodingOption.open,
-    seed: Annotated[int, typer.Option(help="Of everything left to chance.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Of everything left to chance, as which frames of a clip that is longer than the model takes."
+        ),
+    ] = 0,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Weights of your own: .pth, .pt or .safetensors, instead of the card's.")
     ] = None,

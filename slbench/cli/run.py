@@ -33,7 +33,12 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     num_beams: Annotated[int, typer.Option(help="Beams of the search; 1 is greedy.")] = 4,
-    seed: Annotated[int, typer.Option(help="Of everything left to chance.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Of everything left to chance, as which frames of a clip that is longer than the model takes."
+        ),
+    ] = 0,
     output: Annotated[Path, typer.Option(help="Folder for <task>/<model>/<run>.json and the predictions.")] = Path(
         "results"
     ),

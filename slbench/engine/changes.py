@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slbench.cards import ModelCard
-from slbench.errors import OptionError
+from slbench.cards import ModelCard, Recipe
+from slbench.errors import OptionError, near
 
 
 def changed_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
@@ -31,13 +31,18 @@ def changed_card(card: ModelCard, changes: Sequence[str]) -> ModelCard:
     try:
         changed = ModelCard.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        faults = [
-            f"--set {'.'.join(map(str, e['loc']))}: {'unknown key' if e['type'] == 'extra_forbidden' else e['msg']}"
-            for e in error.errors()
-        ]
-        raise OptionError("\n".join(faults)) from error
+        raise OptionError("\n".join(_fault(e["loc"], e["type"], e["msg"]) for e in error.errors())) from error
     changed._path = card.path  # noqa: SLF001 - a copy of the card keeps its place
     return changed
+
+
+def _fault(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """What is wrong with one key; an unknown one of the recipe is told from those that there are."""
+    key = ".".join(map(str, place))
+    if kind != "extra_forbidden":
+        return f"--set {key}: {message}"
+    known = [f"recipe.{name}" for name in Recipe.model_fields] if len(place) == 2 else []
+    return f"--set {key}: unknown key{near(key, known)}"
 
 
 def _value(text: str) -> Any:

@@ -53,7 +53,7 @@ class _Faults:
             "not usable as weights": self.kinds,
             "that hold different values, though they are names of one tensor in the network": self.torn,
         }
-        return [f"{len(names)} {title}: {some(names)}" for title, names in groups.items() if names]
+        return [f"{len(names)} {title}: {some(names, 3)}" for title, names in groups.items() if names]
 
 
 def fitted(model: Model, tensors: Tensors, path: Path, may_lack: Sequence[str] = ()) -> Tensors:
@@ -68,7 +68,7 @@ def fitted(model: Model, tensors: Tensors, path: Path, may_lack: Sequence[str] =
 
     Raises:
         ModelError: something is missing, unexpected, of another shape, not a number, or saved twice with different
-            values. All of it is listed.
+            values. Each kind is counted, with its first names.
     """
     owners = shared_names(model.network)
     own = model.network.state_dict()
@@ -86,7 +86,7 @@ def fitted(model: Model, tensors: Tensors, path: Path, may_lack: Sequence[str] =
             faults.missing.append(first)
     lines = faults.lines()
     if lines:
-        title = _title(model, tensors, len(found), path, _hint(model, faults))
+        title = _title(model, tensors, len(found), path, _hint(model, faults, path))
         raise ModelError("\n".join([title, *lines]))
     return found
 
@@ -134,12 +134,14 @@ def _title(model: Model, tensors: Tensors, found: int, path: Path, hint: str) ->
     return f"{path}: does not fit the network ({name}): {hint}"
 
 
-def _hint(model: Model, faults: _Faults) -> str:
+def _hint(model: Model, faults: _Faults, path: Path) -> str:
     """What to do; where weights for pictures are all that is wrong in names, the --modality that the file is for."""
     pictures = picture_names(model)
     names = [*faults.missing, *faults.unexpected]
     if not pictures or not names or not all(name.startswith(pictures) for name in names):
-        return "name weights of a network with the [config] on the card, whole and of numbers"
+        cards = [card for card in sorted(path.parent.glob("*.toml")) if path.name.encode() in card.read_bytes()]
+        own = f"; {cards[0]} is a card that names this file: --model {cards[0]}" if cards else ""
+        return f"name weights of a network with the [config] on the card, whole and of numbers{own}"
     if faults.missing:
         return "it lacks the weights for pictures, as a pose-only checkpoint does: use --modality pose"
     return "it has weights for pictures, so it is a checkpoint for --modality rgb+pose"

@@ -17,6 +17,7 @@ from slbench.engine.models import Checkpoint, find_checkpoint
 from slbench.engine.weights import noted_selection
 from slbench.errors import ModelError, OutputError, some
 from slbench.files import file_digest, write_text
+from slbench.records import USERS_FILE
 
 Report = Callable[[str], None]
 """Is told what is being done, a line at a time."""
@@ -59,7 +60,7 @@ def own_checkpoint(path: Path, card: ModelCard) -> Checkpoint:
         raise ModelError(f"--checkpoint {path}: cannot be read ({error.strerror}); name a file of weights") from error
     known = [one.selected_on for one in card.released if one.file == path.name]
     selected_on = known[0] if known else noted_selection(path)
-    return Checkpoint(path, digest, f"{path.name}, a file of the user's", selected_on)
+    return Checkpoint(path, digest, f"{path.name}, {USERS_FILE}", selected_on)
 
 
 def released_for(card: ModelCard, task: TaskCard) -> Released:

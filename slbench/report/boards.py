@@ -8,11 +8,14 @@ from rich.table import Table
 
 from slbench.records import RunRecord
 from slbench.report.leaderboard import Board
-from slbench.report.rows import Row
+from slbench.report.rows import Row, unlike_the_card
 from slbench.report.tables import interval, is_number, label, looks, simple_table, unlike_the_paper
 
 COLUMNS = ("model", "inputs", "score", "95 % interval", "seeds", "clips", "clips/s", "poses", "data", "weights", "run")
-SPREAD = "±: standard deviation over n seeds, of which the figure is the mean; no interval."
+SPREAD = (
+    "±: standard deviation over n seeds of the training, or, where there is one file of weights, of the run; "
+    "the figure is their mean; no interval."
+)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -21,13 +24,18 @@ def _cells(row: Row) -> tuple[str, ...]:
     figure = f"{score.mean:.1f}" if score.deviation is None else f"{score.mean:.1f} ± {score.deviation:.1f}"
     within = interval(record.scores[0]) if seeds == 1 else ""
     return (
-        _named(record, unlike_the_paper(record)), record.model.inputs, figure, within, str(seeds),
+        _named(record, _settings(record)), record.model.inputs, figure, within, str(seeds),
         str(record.scores[0].samples), _speed(row), _poses(record), _data(record), " ".join(_weights(row)), _runs(row),
     )  # fmt: skip
 
 
+def _settings(record: RunRecord) -> list[str]:
+    """What was chosen otherwise than in the paper, and what made the weights otherwise than the card says."""
+    return [*unlike_the_paper(record), *unlike_the_card(record)]
+
+
 def _named(record: RunRecord, labels: Sequence[str]) -> str:
-    """The model, and what makes this row another one than the paper's setting."""
+    """The model, and what makes this row another one than the model's plain row."""
     return f"{record.model.name} ({', '.join(labels)})" if labels else record.model.name
 
 
@@ -83,7 +91,7 @@ def _short_cells(row: Row) -> Iterator[str]:
     """For a terminal, where not every run of a row is named: model, score, its spread, weights, run."""
     record, score, others = row.first, row.spreads[0], len(row.records) - 1
     weights = _weights(row)
-    yield _named(record, [*looks(record), *unlike_the_paper(record)])
+    yield _named(record, [*looks(record), *_settings(record)])
     yield f"{score.mean:.1f}"
     spread = f"± {score.deviation:.1f} (n = {len(score.values)})" if score.deviation is not None else ""
     yield spread or interval(record.scores[0])
@@ -119,13 +127,13 @@ def _markdown_row(cells: "tuple[str, ...] | list[str]") -> str:
 def board_json(board: Board) -> str:
     """Boards: the rows in their order, and the records of all of them, whole.
 
-    `settings`, in the order of the records, is there where one is not the paper's in all.
+    `settings`, in the order of the records, is there where one is not the paper's, or the card's, in all.
     """
     boards = []
     for heading, rows in board.groups():
         records = [record for row in rows for record in row.records]
         whole = [record.model_dump(mode="json") for record in records]
-        boards.append({"board": heading, "rows": list(map(_values, rows)), "records": whole, **_settings(records)})
+        boards.append({"board": heading, "rows": list(map(_values, rows)), "records": whole, **_all_settings(records)})
     return json.dumps(boards, indent=1, ensure_ascii=False)
 
 
@@ -135,6 +143,6 @@ def _values(row: Row) -> dict[str, Any]:
     return {"model": row.first.model.name, "runs": runs, "seeds": len(row.samples), "scores": scores}
 
 
-def _settings(records: Sequence[RunRecord]) -> dict[str, list[list[str]]]:
-    labels = [[*looks(record), *unlike_the_paper(record)] for record in records]
+def _all_settings(records: Sequence[RunRecord]) -> dict[str, list[list[str]]]:
+    labels = [[*looks(record), *_settings(record)] for record in records]
     return {"settings": labels} if any(labels) else {}

@@ -4,21 +4,24 @@ import shlex
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from statistics import fmean, stdev
 
-from slbench.records import ModelStamp, RunRecord
+from slbench.records import USERS_FILE, ModelStamp, RunRecord
 
 SEEDED = ("--seed", "--output")
 """Options of a training's command that differ between seeds; each has a value."""
+SET, INIT = "--set", "--init"
+"""Options of a training's command that make another training of it; each has a value."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """One score over the seeds of a row."""
+    """One score over the samples of a row."""
 
     name: str
     values: tuple[float, ...]
-    """Of each seed."""
+    """Of each sample."""
 
     @property
     def mean(self) -> float:
@@ -43,21 +46,30 @@ class Row:
         return self.records[0]
 
     @cached_property
-    def samples(self) -> tuple[RunRecord, ...]:
-        """Those that chance has made: one of each weights and predictions.
+    def samples(self) -> tuple[tuple[RunRecord, ...], ...]:
+        """The runs of each training; where there is one file of weights, each run.
 
-        The same weights with the same answers under another seed say nothing of how much the seed matters.
+        Runs of one file of weights under several seeds tell nothing of another training, so they count as one sample,
+        with their mean. The same weights with the same answers under another seed of the run say nothing at all.
         """
-        found: dict[tuple[str, str], RunRecord] = {}
+        found: dict[str, dict[str, RunRecord]] = {}
         for record in self.records:
-            found.setdefault((record.model.weights_sha256, record.predictions_sha256), record)
-        return tuple(found.values())
+            found.setdefault(record.model.weights_sha256, {}).setdefault(record.predictions_sha256, record)
+        trainings = [tuple(answers.values()) for answers in found.values()]
+        return tuple(trainings) if len(trainings) > 1 else tuple((record,) for record in trainings[0])
 
     @cached_property
     def spreads(self) -> tuple[Spread, ...]:
         """Every score of the protocol; the first ranks."""
-        columns = zip(*(record.scores for record in self.samples), strict=True)
-        return tuple(Spread(scores[0].name, tuple(score.value for score in scores)) for scores in columns)
+        names = [score.name for score in self.first.scores]
+        columns = zip(*map(_mean_scores, self.samples), strict=True)
+        return tuple(Spread(name, values) for name, values in zip(names, columns, strict=True))
+
+
+def _mean_scores(records: Sequence[RunRecord]) -> list[float]:
+    """Each score of the protocol, in the mean of the runs."""
+    columns = zip(*(record.scores for record in records), strict=True)
+    return [fmean(score.value for score in scores) for scores in columns]
 
 
 def rows_of(records: Sequence[RunRecord]) -> list[Row]:
@@ -71,10 +83,16 @@ def rows_of(records: Sequence[RunRecord]) -> list[Row]:
 def _rows(group: Sequence[RunRecord]) -> Iterator[Row]:
     """One row; or one a run, where the same seeds gave other scores: then they differ in what no record tells."""
     row = Row(tuple(group))
-    if len({_seeds(record) for record in row.samples}) == len(row.samples):
+    different = [record for sample in row.samples for record in sample]
+    if len({_seeds(record) for record in different}) == len(different) and _one_training_a_seed(different):
         yield row
     else:
         yield from (Row((record,)) for record in group)
+
+
+def _one_training_a_seed(records: Sequence[RunRecord]) -> bool:
+    trainings = {(record.model.seed, record.model.weights_sha256) for record in records}
+    return len({seed for seed, _ in trainings}) == len(trainings)
 
 
 def _seeds(record: RunRecord) -> tuple[int, int]:
@@ -102,16 +120,28 @@ def _training(model: ModelStamp) -> Hashable:
 
 def _without_seed(command: str) -> list[str]:
     """The words of a command, or of several, without those that only a seed changes."""
+    words = [word for word in _words(command) if word != "--resume"]
+    return [word for before, word in pairwise(["", *words]) if not {before, word} & set(SEEDED)]
+
+
+def unlike_the_card(record: RunRecord) -> list[str]:
+    """What makes the weights others than those that the card's own recipe gives: changed keys, a beginning, a file."""
+    titles = {SET: "", INIT: f"{INIT} "}
+    words = _words(record.model.trained_by)
+    told = [titles[option] + word for option, word in pairwise(words) if option in titles]
+    return told + ["own weights"] * record.model.weights_from.endswith(USERS_FILE)
+
+
+def _words(command: str) -> list[str]:
+    """Of a command, `--seed=1` as the two words that it stands for."""
     try:
-        words = [part for word in shlex.split(command) for part in _parted(word) if part != "--resume"]
+        return [part for word in shlex.split(command) for part in _parted(word)]
     except ValueError:  # quotes that do not end: somebody wrote the card by hand
         return [command]
-    return [word for before, word in zip(["", *words], words, strict=False) if not {before, word} & set(SEEDED)]
 
 
 def _parted(word: str) -> list[str]:
-    """`--seed=1` as the two words that it stands for."""
-    return word.split("=", 1) if word.startswith(tuple(f"{option}=" for option in SEEDED)) else [word]
+    return word.split("=", 1) if word.startswith(tuple(f"{option}=" for option in (*SEEDED, SET, INIT))) else [word]
 
 
 def _rank(row: Row) -> tuple[float, str, str]:

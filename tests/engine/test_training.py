@@ -293,6 +293,11 @@ def test_impossible_changes(change: str) -> None:
         changed_card(catalog.get_model("uni-sign"), [change])
 
 
+def test_a_misspelt_key_is_told_from_those_of_the_recipe() -> None:
+    with pytest.raises(OptionError, match=r"--set recipe.epoch: unknown key; did you mean recipe.epochs"):
+        changed_card(catalog.get_model("uni-sign-mini"), ["recipe.epoch=3"])
+
+
 def test_augmentation_is_an_affine_map_and_keeps_scores() -> None:
     clip = made_up_clip("c", 30, 0)
     change = Augmentation(rotation=30, scale=0.2, shear=0.2)

@@ -108,6 +108,21 @@ def test_a_seed_that_changes_nothing_is_no_sample() -> None:
     assert "and 2 more" in table_of(*row.records)
 
 
+def test_runs_of_one_training_under_several_seeds_count_as_one_sample() -> None:
+    """Twice the first training must not pull the mean, nor stand for a third training."""
+    twice = [made(value, 0, options={"seed": n}, model={"weights_sha256": "a" * 64}) for n, value in ((0, 50), (1, 54))]
+    [row] = rows_of([*twice, made(62.0, 1)])
+    assert row.spreads[0].values == (52.0, 62.0)
+    assert row.spreads[0].deviation == pytest.approx(50**0.5)
+    assert {len(spread.values) for spread in row.spreads} == {2}
+    assert "(n = 2)" in table_of(*row.records)
+
+
+def test_two_trainings_of_one_seed_are_no_seeds_even_if_runs_have_others() -> None:
+    rows = rows_of([made(50.0, 0), made(52.0, 0, options={"seed": 1}), made(53.0, 1)])
+    assert [len(row.records) for row in rows] == [1, 1, 1]
+
+
 def test_seeds_of_the_run_are_samples_where_chance_answers() -> None:
     [row] = rows_of([made(50.0 + n, 0, options={"seed": n}, model={"weights_sha256": "a" * 64}) for n in (0, 1)])
     assert row.spreads[0].values == (50.0, 51.0)
@@ -146,6 +161,19 @@ def test_every_format_shows_mean_deviation_and_number() -> None:
     assert whole["rows"][1]["scores"][0]["values"] == [50.0, 52.0, 60.0]
     assert {len(row["scores"]) for row in whole["rows"]} == {len(records[0].scores)}
     assert [record["run"] for record in whole["records"]] == [run for row in whole["rows"] for run in row["runs"]]
+
+
+def test_a_row_says_how_its_weights_are_not_those_of_the_card() -> None:
+    changed = {"trained_by": f"{COMMAND.format(folder='runs/b', seed=1)} --set recipe.epochs=1 --init=uni-sign-mini"}
+    own = {"name": "mine", "weights_from": "x.safetensors, a file of the user's"}
+    board = Board((made(50.0, 0), made(52.0, 1, model=changed), made(53.0, 2, model=own)), ())
+    names = [row.split("|")[1].strip() for row in board_markdown(board).splitlines() if "test-" in row]
+    assert names == ["mine (own weights)", "net (recipe.epochs=1, --init uni-sign-mini)", "net"]
+    assert json.loads(board_json(board))[0]["settings"] == [
+        ["own weights"],
+        ["recipe.epochs=1", "--init uni-sign-mini"],
+        [],
+    ]
 
 
 def test_a_board_without_seeds_says_nothing_of_them() -> None:

@@ -34,7 +34,7 @@ class GlossScorer:
         raise NotImplementedError
 
     def _answer_with(self, glosses: Sequence[str]) -> None:
-        network: Any = self.build(len(glosses))
+        network: Any = self.build(max(1, len(glosses)))  # there may be none before `make_room`
         network.vocabulary = Texts(glosses)
         self.network: Any = network
 
