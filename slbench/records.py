@@ -217,6 +217,14 @@ class RunRecord(Frozen):
     cost: Cost
     environment: Environment
 
+    def scores_under(self, protocol: str) -> tuple[ScoreStamp, ...]:
+        """The scores of the task's own protocol or of another; the first ranks.
+
+        Raises:
+            KeyError: the run was not scored under it.
+        """
+        return self.scores if protocol == self.protocol else self.also[protocol]
+
     @model_validator(mode="after")
     def _mock_is_barred(self) -> Self:
         if self.options.mock and not self.barred:

@@ -1,4 +1,4 @@
-"""`slbench leaderboard`: records as a board."""
+"""`slbench leaderboard`: measured and published scores as a board."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,43 +6,84 @@ from typing import Annotated
 
 import typer
 
+RESULTS = Path("results")
+
 
 class Format(StrEnum):
     """How the board is written."""
 
     table = "table"
     markdown = "markdown"
+    html = "html"
+    csv = "csv"
     json = "json"
+    latex = "latex"
 
 
 def leaderboard(
-    results: Annotated[Path, typer.Option(help="Folder of records, as `slbench run` writes it.")] = Path("results"),
+    results: Annotated[Path, typer.Option(help="Folder of records, as `slbench run` writes it.")] = RESULTS,
     task: Annotated[
         list[str] | None, typer.Option(help="Whose boards to show; by default of all. May be given again.")
     ] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Only this split. May be given again.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="A score, or `all`; by default the one that ranks. May be given again.")
+    ] = None,
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="Only scores under this protocol. May be given again.")
+    ] = None,
+    modality: Annotated[
+        list[str] | None,
+        typer.Option(help="Only models that look at this: pose, rgb, rgb+pose, ... May be given again."),
+    ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Only the records in --results, without published scores and slbench's own.")
+    ] = False,
     output_format: Annotated[
-        Format, typer.Option("--format", help="Table for a terminal, Markdown for a page, JSON for programs.")
+        Format,
+        typer.Option("--format", help="Table for a terminal, Markdown or HTML for a page, CSV or JSON for programs."),
     ] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="File to write instead of the terminal.")] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Only look for mistakes in published figures and records.")
+    ] = False,
 ) -> None:
-    """Rank the complete runs of every task; what is left out is named on stderr, with the reason.
+    """Rank complete runs beside published scores, among rows that may be compared; what is left out is named on stderr.
 
     Runs that differ in nothing but seeds are one row, with their mean and standard deviation.
     """
     from slbench.cli.console import errors, show
-    from slbench.report.boards import board_json, board_markdown, board_tables
-    from slbench.report.leaderboard import read_board
+    from slbench.files import write_text
+    from slbench.report.boards import board_tables
+    from slbench.report.gathering import Wanted, gather
+    from slbench.report.written import written
 
-    board = read_board(results, task or ())
-    if not board.records:
+    folder = None if results == RESULTS and not results.is_dir() else results
+    if validate:
+        _validate(folder)
+        return
+    wanted = Wanted(*(tuple(names or ()) for names in (task, split, metric, protocol, modality)))
+    found = gather(folder, wanted, alone)
+    if not found.runs:
         of = f" of {', '.join(task)}" if task else ""
         errors().print(f"no complete run{of} under {results} (looked for <task>/<model>/<run>.json)", soft_wrap=True)
-    match output_format:
-        case Format.table:
-            for table in board_tables(board):
-                show(table)
-        case Format.markdown:
-            typer.echo(board_markdown(board), nl=False)
-        case Format.json:
-            typer.echo(board_json(board))
-    for place, reason in board.left_out:
+    if output is not None:
+        write_text(output, written(output_format.value, found))
+    elif output_format == Format.table:
+        for table in board_tables(found.standings, found.rules):
+            show(table)
+    else:
+        typer.echo(written(output_format.value, found), nl=False)
+    for place, reason in found.left_out:
         errors().print(f"left out: {place}: {reason}", style="yellow", soft_wrap=True)
+
+
+def _validate(folder: Path | None) -> None:
+    from slbench.report.gathering import validated
+
+    wrong, seen = validated(folder)
+    for line in wrong:
+        typer.echo(line)
+    typer.echo(f"{seen}: {f'{len(wrong)} mistakes' if wrong else 'no mistakes'}")
+    if wrong:
+        raise typer.Exit(1)

@@ -1,148 +1,178 @@
-"""Boards as people and programs read them: tables, Markdown and JSON."""
+"""Standings as people read them: tables for a terminal, Markdown for a page, LaTeX for a paper."""
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
 
-from slbench.records import RunRecord
-from slbench.report.leaderboard import Board
-from slbench.report.rows import Row, unlike_the_card
-from slbench.report.tables import interval, is_number, label, looks, simple_table, unlike_the_paper
+from slbench.report.entries import Entry
+from slbench.report.markup import latex, markdown
+from slbench.report.published import UNKNOWN
+from slbench.report.rules import Rules
+from slbench.report.standings import Group, Placed, Standing
+from slbench.report.tables import COMPOSED, simple_table
 
-COLUMNS = ("model", "inputs", "score", "95 % interval", "seeds", "clips", "clips/s", "poses", "data", "weights", "run")
-SPREAD = (
-    "±: standard deviation over n seeds of the training, or, where there is one file of weights, of the run; "
-    "the figure is their mean; no interval."
-)
+COLUMNS = ("place", "model", "score", "95 % interval", "protocol", "from")
+WIDE = ("inputs", "poses", "clips", "seeds", "hardware", "clips/s", "marks")
+"""Further columns of Markdown."""
+SPREAD = "±: standard deviation over n seeds; the figure is their mean; no interval."
+PREFACE = """\
+Scores that were measured with slbench or scored from released predictions, beside those that were published.
 
-
-def _cells(row: Row) -> tuple[str, ...]:
-    record, [score, *_] = row.first, row.spreads
-    seeds = len(score.values)
-    figure = f"{score.mean:.1f}" if score.deviation is None else f"{score.mean:.1f} ± {score.deviation:.1f}"
-    within = interval(record.scores[0]) if seeds == 1 else ""
-    return (
-        _named(record, _settings(record)), record.model.inputs, figure, within, str(seeds),
-        str(record.scores[0].samples), _speed(row), _poses(record), _data(record), " ".join(_weights(row)), _runs(row),
-    )  # fmt: skip
-
-
-def _settings(record: RunRecord) -> list[str]:
-    """What was chosen otherwise than in the paper, and what made the weights otherwise than the card says."""
-    return [*unlike_the_paper(record), *unlike_the_card(record)]
+- **place**: among rows with the same letter, which alone may be compared: same task and version, split, protocol and
+  poses. Measured rows share a place unless a paired test tells them apart; published ones go by value. A row without a
+  place is comparable with no other, and says why.
+- **95 % interval**: bootstrap over clips. Rows of several seeds have mean ± standard deviation instead.
+- **from**: the record of a run; or who stands behind a published figure, and its year.
+"""
+SCORED = "released"
+"""Origin of what was scored from released predictions."""
 
 
-def _named(record: RunRecord, labels: Sequence[str]) -> str:
-    """The model, and what makes this row another one than the model's plain row."""
-    return f"{record.model.name} ({', '.join(labels)})" if labels else record.model.name
+def heading(standing: Standing) -> str:
+    """Task, split and score."""
+    arrow = " ↓" if standing.better == "lower" else ""
+    percent = " %" if standing.unit == "%" else ""
+    place = [standing.task, standing.split, *[COMPOSED] * standing.composed]
+    return f"{', '.join(place)}: {standing.metric}{percent}{arrow}"
 
 
-def _speed(row: Row) -> str:
-    """Clips a second, of the slowest and the fastest run."""
-    speeds = sorted(round(record.cost.clips_per_second) for record in row.records)
-    return " – ".join(map(str, dict.fromkeys((speeds[0], speeds[-1]))))
-
-
-def _poses(record: RunRecord) -> str:
-    """Who made the poses, without how they were mapped."""
-    return record.task.pose_source.split(", mapped to ")[0]
-
-
-def _data(record: RunRecord) -> str:
-    """The prepared split, to the byte: the manifest's digest, which older records lack."""
-    return (record.task.manifest_digest or record.task.data_digest)[:8]
-
-
-def _weights(row: Row) -> list[str]:
-    """Each once."""
-    return list(dict.fromkeys(record.model.weights_sha256[:8] for record in row.records))
-
-
-def _runs(row: Row) -> str:
-    return " ".join(record.run for record in row.records)
-
-
-def _columns(record: RunRecord) -> tuple[str, ...]:
-    """The ranking score's name and unit stand over its column."""
-    score = record.scores[0]
-    return tuple(label(score, with_unit=True) if column == "score" else column for column in COLUMNS)
-
-
-def board_tables(board: Board) -> Iterator[Table]:
-    """A table a board, for a terminal of 80 columns; what all rows share stands in the heading and below."""
-    for heading, rows in board.groups():
-        ranks = rows[0].first.scores[0]
-        poses = sorted({row.first.task.pose_source for row in rows})
-        several = len(poses) > 1
-        columns = ("model", ranks.unit, "95 % interval", "weights", *["poses"] * several, "run")
-        table = simple_table(f"{heading}, {label(ranks)}, {ranks.samples} clips", columns)
-        for row in rows:
-            name, *cells, run = _short_cells(row)
-            table.add_row(name, *cells, *[str(1 + poses.index(row.first.task.pose_source))] * several, run)
-        spread = [SPREAD] * any(len(row.samples) > 1 for row in rows)
-        table.caption = "\n".join([*spread, *rows[0].first.notes, _pose_note(poses)])
+def board_tables(found: Iterable[Standing], rules: Rules) -> Iterator[Table]:
+    """A table a standing, for a terminal of 80 columns; what rows share stands below."""
+    for standing in found:
+        spread = any(within(line.entry) for line in standing.lines)
+        columns = [column for column in COLUMNS if spread or column != "95 % interval"]
+        table = simple_table(heading(standing), columns, numbers=("score",))
+        for line in standing.lines:
+            cells = dict(zip(COLUMNS, _cells(line), strict=True))
+            cells["model"] += f" [{', '.join(line.entry.marks)}]" if line.entry.marks else ""
+            table.add_row(*(cells[column] for column in columns))
+        table.caption = "\n".join(legend(standing, rules))
         table.caption_justify = "left"
         yield table
 
 
-def _short_cells(row: Row) -> Iterator[str]:
-    """For a terminal, where not every run of a row is named: model, score, its spread, weights, run."""
-    record, score, others = row.first, row.spreads[0], len(row.records) - 1
-    weights = _weights(row)
-    yield _named(record, [*looks(record), *_settings(record)])
-    yield f"{score.mean:.1f}"
-    spread = f"± {score.deviation:.1f} (n = {len(score.values)})" if score.deviation is not None else ""
-    yield spread or interval(record.scores[0])
-    yield weights[0] if len(weights) == 1 else f"{len(weights)} files"
-    yield f"{record.run}\nand {others} more" if others else record.run
+def _cells(line: Placed) -> tuple[str, ...]:
+    entry = line.entry
+    return place(line), name(entry), figure(entry), within(entry), entry.protocol, origin(entry)
 
 
-def _pose_note(poses: Sequence[str]) -> str:
-    """Whose poses; rows with other poses compare models and poses at once."""
-    if len(poses) == 1:
-        return f"Poses: {poses[0]}."
-    listed = "; ".join(f"{number} {source}" for number, source in enumerate(poses, 1))
-    return f"Poses differ, so rows compare them too: {listed}."
+def place(line: Placed) -> str:
+    """The letter of the group and the place in it; a dash where there is none."""
+    return f"{line.group.letter} {line.rank}" if line.group else "–"
 
 
-def board_markdown(board: Board) -> str:
-    """A section a board."""
-    lines = []
-    for heading, rows in board.groups():
-        columns = _columns(rows[0].first)
-        lines += [f"## {heading}", "", _markdown_row(columns)]
-        lines.append(_markdown_row(["---:" if is_number(column) else "---" for column in columns]))
-        lines += [_markdown_row(_cells(row)) for row in rows]
-        spread = [SPREAD] * any(len(row.samples) > 1 for row in rows)
-        lines += ["", *(f"- {note}" for note in (*spread, *rows[0].first.notes)), ""]
-    return "\n".join(lines)
+def name(entry: Entry) -> str:
+    """The system, and what makes it another than the name says."""
+    return f"{entry.model} ({', '.join(entry.settings)})" if entry.settings else entry.model
 
 
-def _markdown_row(cells: "tuple[str, ...] | list[str]") -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def figure(entry: Entry) -> str:
+    """With one decimal where it was measured; as it was printed where it was published."""
+    return f"{entry.value:.1f}" if entry.kind == "measured" else f"{entry.value:.2f}"
 
 
-def board_json(board: Board) -> str:
-    """Boards: the rows in their order, and the records of all of them, whole.
-
-    `settings`, in the order of the records, is there where one is not the paper's, or the card's, in all.
-    """
-    boards = []
-    for heading, rows in board.groups():
-        records = [record for row in rows for record in row.records]
-        whole = [record.model_dump(mode="json") for record in records]
-        boards.append({"board": heading, "rows": list(map(_values, rows)), "records": whole, **_all_settings(records)})
-    return json.dumps(boards, indent=1, ensure_ascii=False)
+def within(entry: Entry) -> str:
+    """The interval, or the deviation over seeds."""
+    if entry.deviation is not None:
+        return f"± {entry.deviation:.1f} (n = {entry.seeds})"
+    return "" if entry.low is None or entry.high is None else f"{entry.low:.1f} – {entry.high:.1f}"
 
 
-def _values(row: Row) -> dict[str, Any]:
-    scores = [{"name": s.name, "mean": s.mean, "deviation": s.deviation, "values": s.values} for s in row.spreads]
-    runs = [record.run for record in row.records]
-    return {"model": row.first.model.name, "runs": runs, "seeds": len(row.samples), "scores": scores}
+def origin(entry: Entry) -> str:
+    """Where the figure is from, in short."""
+    if entry.kind == "published":
+        return f"{entry.by} {entry.year or ''}".rstrip()
+    if entry.kind == "scored":
+        return SCORED
+    first, *others = entry.source.split(" | ")
+    return first.rpartition("/")[2] + (f" and {len(others)} more" if others else "")
 
 
-def _all_settings(records: Sequence[RunRecord]) -> dict[str, list[list[str]]]:
-    labels = [[*looks(record), *_settings(record)] for record in records]
-    return {"settings": labels} if any(labels) else {}
+def legend(standing: Standing, rules: Rules) -> list[str]:
+    """What the letters stand for, which rows have no place, and what the marks mean, a line each."""
+    entries = [line.entry for line in standing.lines]
+    apart = dict.fromkeys(line.apart for line in standing.lines if line.apart)
+    marks = dict.fromkeys(mark for entry in entries for mark in entry.marks)
+    by = dict.fromkeys(entry.by for entry in entries if entry.by)
+    measured = [entry for entry in entries if entry.kind == "measured"]
+    return [
+        *(f"{group.letter}: {shared(group, rules)}." for group in standing.groups),
+        *[f"–: comparable with no other row: {'; '.join(apart)}."] * bool(apart),
+        *(f"{mark}: {rules.marks[mark].text}." for mark in marks if mark in rules.marks),
+        *(f"{one}: published; {rules.by[one]}." for one in by if one in rules.by),
+        *[f"{SCORED}: scored from the predictions that the authors released."]
+        * any(e.kind == "scored" for e in entries),
+        *_measured(measured),
+        *(f"Overlap: {told}." for task, told in rules.overlap.items() if task == standing.task),
+    ]
+
+
+def _measured(entries: Sequence[Entry]) -> Iterator[str]:
+    if entries:
+        clips = ", ".join(f"{one:,}" for one in sorted({entry.clips for entry in entries if entry.clips}))
+        yield f"Measured on {clips} clips, on {', '.join(dict.fromkeys(entry.hardware for entry in entries))}."
+    if any(entry.deviation is not None for entry in entries):
+        yield SPREAD
+    yield from dict.fromkeys(note for entry in entries for note in entry.task_notes)
+
+
+def shared(group: Group, rules: Rules) -> str:
+    """What the lines of a group have in common, and how they are ranked."""
+    data = [f"version {group.data}"] if group.data else []
+    how = f"paired tests at {rules.significance:g}" if group.tested else "value"
+    return f"{', '.join([*data, f'protocol {group.protocol}', f'poses: {group.poses}'])}; places by {how}"
+
+
+def board_markdown(found: Iterable[Standing], rules: Rules) -> str:
+    """A page: how to read it, then a section a standing; all that comes from data is escaped."""
+    return "\n".join([PREFACE, *(line for standing in found for line in _section(standing, rules))])
+
+
+def _section(standing: Standing, rules: Rules) -> Iterator[str]:
+    columns = (*COLUMNS, *WIDE)
+    numbers = ("score", "clips", "seeds", "clips/s")
+    yield from (f"## {markdown(heading(standing))}", "", _row(columns))
+    yield _row(["---:" if column in numbers else "---" for column in columns])
+    yield from (_row([*map(markdown, (*_cells(line), *_wide(line)))]) for line in standing.lines)
+    yield from ("", *(f"- {markdown(note)}" for note in legend(standing, rules)), "")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _wide(line: Placed) -> tuple[str, ...]:
+    entry = line.entry
+    speed = "" if entry.clips_per_second is None else f"{entry.clips_per_second:.0f}"
+    counts = ("" if count is None else str(count) for count in (entry.clips, entry.seeds))
+    return entry.modality, entry.poses, *counts, entry.hardware, speed, ", ".join(entry.marks)
+
+
+def board_latex(found: Iterable[Standing], rules: Rules) -> str:
+    """A `table` a standing, for the package booktabs."""
+    return "\n".join(line for standing in found for line in _latex_table(standing, rules))
+
+
+def _latex_table(standing: Standing, rules: Rules) -> Iterator[str]:
+    columns = (*COLUMNS[:4], "protocol", "inputs", "from")
+    yield from (
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{latex(heading(standing))}}}",
+        r"\begin{tabular}{llrllll}",
+    )
+    yield from (r"\toprule", _latex_row(columns), r"\midrule")
+    for line in standing.lines:
+        *cells, protocol, source = _cells(line)
+        yield _latex_row([*cells, "" if protocol == UNKNOWN else protocol, line.entry.modality, source])
+    yield from (
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
+        *(rf"\footnotesize {latex(note)}\par" for note in legend(standing, rules)),
+    )
+    yield from (r"\end{table}", "")
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return f"{' & '.join(map(latex, cells))} \\\\"

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slbench import catalog
@@ -22,6 +22,13 @@ class Board:
 
     records: tuple[RunRecord, ...]
     left_out: tuple[tuple[str, str], ...]
+    places: Mapping[str, Path] = field(default_factory=dict)
+    """`run_id` of each record -> its file."""
+
+    def predictions_of(self, record: RunRecord) -> Path | None:
+        """The file beside the record; None of a record that was read from no file."""
+        place = self.places.get(run_id(record))
+        return None if place is None else place.with_suffix(".predictions.jsonl")
 
     def groups(self) -> list[tuple[str, list[Row]]]:
         """(heading, rows with the best first) of every board, in order of their headings.
@@ -36,7 +43,7 @@ class Board:
         for record in self.records:
             told, split = record.task.data_digest, record.task.split
             data = record.task.references_digest or asked.get((told, split), told)
-            boards.setdefault((_heading(record), text_digest(record.task.digest + data)), []).append(record)
+            boards.setdefault((board_heading(record), text_digest(record.task.digest + data)), []).append(record)
         shared = Counter(heading for heading, _ in boards)
         return [
             (
@@ -47,7 +54,13 @@ class Board:
         ]
 
 
-def _heading(record: RunRecord) -> str:
+def run_id(record: RunRecord) -> str:
+    """<task>/<model>/<run>, which is also where its files are."""
+    return f"{record.task.name}/{record.model.name}/{record.run}"
+
+
+def board_heading(record: RunRecord) -> str:
+    """What a board is called; boards of one name are told apart by what follows."""
     task = record.task
     return ", ".join([f"{task.name} {task.version}", task.split, f"protocol {record.protocol}", *composed(record)])
 
@@ -67,7 +80,7 @@ def read_board(folder: Path, tasks: Sequence[str] = ()) -> Board:
     there = [path.name for path in folder.iterdir() if path.is_dir()]
     names = [name if name in there else catalog.get_task(name).name for name in tasks] or there
     places = [folder / name for name in sorted(set(names))]
-    records: list[RunRecord] = []
+    records: dict[Path, RunRecord] = {}
     left_out = [
         (str(path), "unfinished; the command that began it continues it")
         for place in places
@@ -83,8 +96,8 @@ def read_board(folder: Path, tasks: Sequence[str] = ()) -> Board:
         if reasons:
             left_out.append((str(path), "; ".join(reasons)))
         else:
-            records.append(record)
-    return Board(tuple(records), tuple(left_out))
+            records[path] = record
+    return Board(tuple(records.values()), tuple(left_out), {run_id(record): path for path, record in records.items()})
 
 
 def _reasons(record: RunRecord, predictions: Path) -> list[str]:

@@ -60,15 +60,19 @@ class Row:
 
     @cached_property
     def spreads(self) -> tuple[Spread, ...]:
-        """Every score of the protocol; the first ranks."""
-        names = [score.name for score in self.first.scores]
-        columns = zip(*map(_mean_scores, self.samples), strict=True)
+        """Every score of the task's own protocol; the first ranks."""
+        return self.spreads_under(self.first.protocol)
+
+    def spreads_under(self, protocol: str) -> tuple[Spread, ...]:
+        """Every score of one of the protocols that the runs were scored under."""
+        names = [score.name for score in self.first.scores_under(protocol)]
+        columns = zip(*(_mean_scores(sample, protocol) for sample in self.samples), strict=True)
         return tuple(Spread(name, values) for name, values in zip(names, columns, strict=True))
 
 
-def _mean_scores(records: Sequence[RunRecord]) -> list[float]:
+def _mean_scores(records: Sequence[RunRecord], protocol: str) -> list[float]:
     """Each score of the protocol, in the mean of the runs."""
-    columns = zip(*(record.scores for record in records), strict=True)
+    columns = zip(*(record.scores_under(protocol) for record in records), strict=True)
     return [fmean(score.value for score in scores) for scores in columns]
 
 

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from slbench.metrics.base import Score
 from slbench.records import RunRecord, ScoreStamp
 
-NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights", "protocol", "sample")
+NAMES = ("name", "dataset", "key", "score", "run", "95 % interval", "weights", "protocol", "sample", "place", "from")
 """Columns that, like numbers, are never broken into lines."""
 POINTS = ("BLEU", "chrF")
 """How the names of scores begin that are no shares of anything, and so no percents."""
