@@ -15,6 +15,7 @@ COLUMNS = ("place", "model", "score", "95 % interval", "protocol", "from")
 WIDE = ("inputs", "poses", "clips", "seeds", "hardware", "clips/s", "marks")
 """Further columns of Markdown."""
 SPREAD = "±: standard deviation over n seeds; the figure is their mean; no interval."
+MORE = "+n after a run's name: n more runs are in the row."
 PREFACE = """\
 Scores that were measured with slbench or scored from released predictions, beside those that were published.
 
@@ -39,8 +40,7 @@ def heading(standing: Standing) -> str:
 def board_tables(found: Iterable[Standing], rules: Rules) -> Iterator[Table]:
     """A table a standing, for a terminal of 80 columns; what rows share stands below."""
     for standing in found:
-        spread = any(within(line.entry) for line in standing.lines)
-        columns = [column for column in COLUMNS if spread or column != "95 % interval"]
+        columns = _needed(standing)
         table = simple_table(heading(standing), columns, numbers=("score",))
         for line in standing.lines:
             cells = dict(zip(COLUMNS, _cells(line), strict=True))
@@ -49,6 +49,15 @@ def board_tables(found: Iterable[Standing], rules: Rules) -> Iterator[Table]:
         table.caption = "\n".join(legend(standing, rules))
         table.caption_justify = "left"
         yield table
+
+
+def _needed(standing: Standing) -> list[str]:
+    """The columns without those that would be empty, or the same in every row."""
+    entries = [line.entry for line in standing.lines]
+    without = {"95 % interval"} if not any(map(within, entries)) else set()
+    if len({entry.protocol for entry in entries}) == 1 and standing.groups:
+        without |= {"protocol"}  # the legend says it
+    return [column for column in COLUMNS if column not in without]
 
 
 def _cells(line: Placed) -> tuple[str, ...]:
@@ -85,7 +94,7 @@ def origin(entry: Entry) -> str:
     if entry.kind == "scored":
         return SCORED
     first, *others = entry.source.split(" | ")
-    return first.rpartition("/")[2] + (f" and {len(others)} more" if others else "")
+    return first.rpartition("/")[2] + (f" +{len(others)}" if others else "")
 
 
 def legend(standing: Standing, rules: Rules) -> list[str]:
@@ -110,9 +119,11 @@ def legend(standing: Standing, rules: Rules) -> list[str]:
 def _measured(entries: Sequence[Entry]) -> Iterator[str]:
     if entries:
         clips = ", ".join(f"{one:,}" for one in sorted({entry.clips for entry in entries if entry.clips}))
-        yield f"Measured on {clips} clips, on {', '.join(dict.fromkeys(entry.hardware for entry in entries))}."
+        yield f"Measured on {clips} clips, on {'; '.join(dict.fromkeys(entry.hardware for entry in entries))}."
     if any(entry.deviation is not None for entry in entries):
         yield SPREAD
+    if any(" | " in entry.source for entry in entries):
+        yield MORE
     yield from dict.fromkeys(note for entry in entries for note in entry.task_notes)
 
 

@@ -127,7 +127,8 @@ def _measured(board: Board, row: Row, data: str, protocol: str, score: ScoreStam
         data, spread.mean, spread.deviation, score.low if one else None, score.high if one else None, score.samples,
         len(row.samples), _hardware(record), _speed(row), int(record.created[:4]), marks=tuple(_marks(record)),
         source=" | ".join(map(run_id, row.records)), note=_trained(record),
-        own=protocol == record.protocol, ranks=score.name == record.scores_under(protocol)[0].name, task_notes=record.notes,
+        own=protocol == record.protocol, ranks=score.name == record.scores_under(protocol)[0].name,
+        task_notes=record.notes,
         composed=record.task.composed, answered=_answered(board, record, protocol),
     )  # fmt: skip
 

@@ -1,11 +1,10 @@
 import json
 from dataclasses import asdict
-from io import StringIO
 from pathlib import Path
 
 import pytest
+from boarded import json_of, markdown_of, shown
 from fakes import FakeCorpus
-from rich.console import Console
 
 from slbench.cards import ModelCard, read_card
 from slbench.engine.evaluate import Run, RunRequest
@@ -13,8 +12,8 @@ from slbench.errors import CardError, OutputError
 from slbench.files import file_digest
 from slbench.metrics.protocols import get_protocol
 from slbench.records import Prediction, parse_predictions, predictions_text
-from slbench.report.boards import board_json, board_markdown, board_tables
 from slbench.report.leaderboard import Board, read_board
+from slbench.report.markup import markdown as escaped
 
 
 @pytest.fixture
@@ -64,13 +63,6 @@ def spell(path: Path, family: str, answer: str, model: str = "tiny") -> None:
     )
 
 
-def shown(board: Board) -> str:
-    console = Console(width=80, file=StringIO(), markup=False)
-    for table in board_tables(board):
-        console.print(table)
-    return console.file.getvalue()
-
-
 def complete(results: Path) -> list[Path]:
     return [path for path in sorted(results.rglob("*.json")) if not json.loads(path.read_text())["barred"]]
 
@@ -80,13 +72,14 @@ def test_best_score_comes_first(results: Path) -> None:
         answer_rightly(path, right)
     board = read_board(results)
     assert [row.first.scores[0].value for _, rows in board.groups() for row in rows] == [50.0, 25.0]
-    assert len(list(board_tables(board))) == 1
-    markdown = board_markdown(board)
-    assert markdown.startswith("## made-up-islr 1.0, test, protocol uni-sign\n")
+    markdown = markdown_of(board)
+    assert "## made-up-islr, test: top1-instance %\n" in markdown
+    assert "version 1.0, protocol uni-sign, poses: random" in markdown
     assert markdown.index("| 50.0 |") < markdown.index("| 25.0 |")
     widths = {line.count("|") for line in markdown.splitlines() if line.startswith("|")}
     assert len(widths) == 1
-    assert len(json.loads(board_json(board))[0]["records"]) == 2
+    [whole] = json_of(board)
+    assert [row["value"] for row in whole["rows"]] == [50.0, 25.0]
 
 
 def test_the_lowest_error_rate_comes_first(results: Path) -> None:
@@ -96,28 +89,26 @@ def test_the_lowest_error_rate_comes_first(results: Path) -> None:
     [(heading, rows)] = board.groups()
     assert heading == "words 1.0, test, protocol slbench, composed clips"
     assert [row.first.scores[0].value for row in rows] == [20.0, 220.0]
-    lines = board_markdown(board).splitlines()
-    assert lines[0] == f"## {heading}"
-    assert "| WER % ↓ |" in lines[2]
+    page = markdown_of(board)
+    lines = page[page.index("## ") :].splitlines()
+    assert lines[0] == "## words, test, composed clips: WER % ↓"
     assert lines[3].split("|")[3].strip() == "---:"
     assert "| 20.0 |" in lines[4]
     assert "| 220.0 |" in lines[5]
     terminal = shown(board)
-    assert f"{heading}, WER ↓" in terminal
+    assert "words, test, composed clips: WER % ↓" in terminal
     assert terminal.index(" 20.0 ") < terminal.index(" 220.0 ")
-    [whole] = json.loads(board_json(board))
-    assert whole["board"] == heading
-    assert all(record["task"]["composed"] for record in whole["records"])
+    [whole] = json_of(board)
+    assert whole["composed"]
 
 
 def test_bleu_is_no_percentage(results: Path) -> None:
     for path, answer in zip(complete(results), ("ABCDX", "ABCDE"), strict=True):
         spell(path, "slt", answer)
     board = read_board(results)
-    markdown, terminal = board_markdown(board), shown(board)
-    assert "| BLEU-4 |" in markdown
+    markdown, terminal = markdown_of(board), shown(board)
+    assert ": BLEU-4\n" in markdown
     assert markdown.index("| 100.0 |") < markdown.index("| 66.9 |")
-    assert " points " in terminal
     assert "%" not in terminal.replace("95 % interval", "")
 
 
@@ -129,10 +120,8 @@ def test_no_figure_is_cut_on_80_columns(results: Path) -> None:
     assert max(map(len, terminal.splitlines())) <= 80
     assert terminal.count(" 220.0   220.0 – 220.0 ") == 2
     for path in complete(results):
-        assert json.loads(path.read_text())["model"]["weights_sha256"][:8] in terminal
         assert path.stem in terminal
-    pieces = [line.split()[0] for line in terminal.splitlines() if line.startswith("  ") and line.split()]
-    assert name in "".join(pieces)
+    assert name in "".join(line[10:].split()[0] for line in terminal.splitlines() if line[10:].strip())
 
 
 def test_scores_that_the_predictions_do_not_give_are_not_ranked(results: Path) -> None:
@@ -215,10 +204,11 @@ def test_other_poses_are_another_row_of_the_same_board(results: Path) -> None:
     edit_record(second, task=task | theirs)
     board = read_board(results)
     assert [len(rows) for _, rows in board.groups()] == [2]
-    assert "Poses differ, so rows compare them too: 1 random; 2 rtmlib 1.2 (pose abababab)" in " ".join(
-        shown(board).split()
+    [whole] = json_of(board)
+    assert {row["group"]: row["place"] for row in whole["rows"]} == {"A": 1, "B": 1}
+    assert any(
+        shared.endswith("poses: rtmlib 1.2 (pose abababab); places by value") for shared in whole["groups"].values()
     )
-    assert "| rtmlib 1.2 (pose abababab) | 22222222 |" in board_markdown(board)
 
 
 def test_other_references_are_another_board(results: Path) -> None:
@@ -245,24 +235,22 @@ def test_another_setting_is_another_row_that_says_so(results: Path) -> None:
     [(_, rows)] = board.groups()
     assert {row.first.run for row in rows} == {first.stem, second.stem}
     setting = "closed vocabulary, greedy, checkpoint chosen on test"
-    rows = {line.split("|")[-2].strip(): line for line in board_markdown(board).splitlines() if line.startswith("| ")}
-    assert rows[first.stem].startswith("| tiny | pose |")
-    assert rows[second.stem].startswith(f"| tiny ({setting}) | rgb+pose |")
-    assert f"tiny (rgb+pose, {setting})" in " ".join(
-        word for line in shown(board).splitlines() for word in line[2:].split("   ")[0].split()
-    )
-    [whole] = json.loads(board_json(board))
-    labels = {record["run"]: labels for record, labels in zip(whole["records"], whole["settings"], strict=True)}
+    name = f"tiny (rgb+pose, {setting})"
+    rows = {line.split("|")[6].strip(): line for line in markdown_of(board).splitlines() if "| test-" in line}
+    assert rows[first.stem.replace("_", "\\_")].split("|")[2].strip() == "tiny"
+    assert f"| {escaped(name)} |" in rows[second.stem.replace("_", "\\_")]
+    assert name in " ".join(word for line in shown(board).splitlines() for word in line[10:].split("   ")[0].split())
+    [whole] = json_of(board)
+    labels = {row["source"].rpartition("/")[2]: (row["settings"], row["marks"]) for row in whole["rows"]}
     assert labels == {
-        first.stem: [],
-        second.stem: ["rgb+pose", "closed vocabulary", "greedy", "checkpoint chosen on test"],
+        first.stem: ([], []),
+        second.stem: (["rgb+pose", "closed vocabulary", "greedy", "checkpoint chosen on test"], ["chosen-on-test"]),
     }
 
 
 def test_rows_of_the_papers_setting_say_nothing_of_it(results: Path) -> None:
     board = read_board(results)
-    assert "(" not in board_markdown(board)
-    assert "settings" not in json.loads(board_json(board))[0]
+    assert {tuple(row["settings"]) for row in json_of(board)[0]["rows"]} == {()}
 
 
 def test_a_board_is_of_the_tasks_that_were_asked_for(results: Path) -> None:

@@ -1,16 +1,15 @@
 """Rows of a board, from a committed record that is changed."""
 
-import json
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from boarded import json_of, markdown_of, shown
 
 from slbench.records import RunRecord, read_record
-from slbench.report.boards import SPREAD, board_json, board_markdown, board_tables
-from slbench.report.leaderboard import Board
+from slbench.report.boards import MORE, SPREAD
+from slbench.report.leaderboard import Board, run_id
+from slbench.report.markup import markdown as escaped
 from slbench.report.rows import rows_of
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -39,10 +38,7 @@ def made(value: float, seed: int | None, **changes: Any) -> RunRecord:
 
 
 def table_of(*records: RunRecord, width: int = 80) -> str:
-    console = Console(width=width, file=StringIO(), markup=False)
-    for table in board_tables(Board(records, ())):
-        console.print(table)
-    return console.file.getvalue()
+    return shown(Board(records, ()), width)
 
 
 def test_three_seeds_are_one_row_with_mean_and_sample_deviation() -> None:
@@ -105,7 +101,8 @@ def test_a_seed_that_changes_nothing_is_no_sample() -> None:
     [row] = rows_of([made(50.0, 0, options={"seed": seed}, **same) for seed in (0, 1, 2)])
     assert (len(row.records), len(row.samples), row.spreads[0].deviation) == (3, 1, None)
     assert "±" not in table_of(*row.records)
-    assert "and 2 more" in table_of(*row.records)
+    assert f"{row.first.run} +2" in table_of(*row.records)
+    assert MORE in " ".join(table_of(*row.records).split())
 
 
 def test_runs_of_one_training_under_several_seeds_count_as_one_sample() -> None:
@@ -148,36 +145,33 @@ def test_an_error_rate_ranks_by_the_lowest_mean() -> None:
 def test_every_format_shows_mean_deviation_and_number() -> None:
     records = [made(50.0, 0), made(52.0, 1), made(60.0, 2), made(55.0, 0, model={"name": "single"})]
     board = Board(tuple(records), ())
-    terminal, markdown, [whole] = table_of(*records), board_markdown(board), json.loads(board_json(board))
+    terminal, markdown, [whole] = table_of(*records), markdown_of(board), json_of(board)
     assert " 54.0   ± 5.3 (n = 3) " in terminal
     assert " 55.0   55.8 – 74.0 " in terminal
     assert SPREAD in " ".join(terminal.split())
     assert max(map(len, terminal.splitlines())) <= 80
-    row = next(line for line in markdown.splitlines() if "| 54.0 ± 5.3 |" in line)
-    assert all(record.run in row for record in records[:3])
-    assert [cell.strip() for cell in row.split("|")[3:6]] == ["54.0 ± 5.3", "", "3"]
-    assert f"- {SPREAD}" in markdown
+    row = next(line for line in markdown.splitlines() if "| 54.0 |" in line)
+    assert [cell.strip() for cell in row.split("|")[3:5]] == ["54.0", "± 5.3 (n = 3)"]
+    assert escaped(SPREAD) in markdown
     assert [(row["model"], row["seeds"]) for row in whole["rows"]] == [("single", 1), ("net", 3)]
-    assert whole["rows"][1]["scores"][0]["values"] == [50.0, 52.0, 60.0]
-    assert {len(row["scores"]) for row in whole["rows"]} == {len(records[0].scores)}
-    assert [record["run"] for record in whole["records"]] == [run for row in whole["rows"] for run in row["runs"]]
+    assert whole["rows"][1]["deviation"] == pytest.approx(28**0.5)
+    assert whole["rows"][1]["source"].split(" | ") == [run_id(record) for record in records[:3]]
 
 
 def test_a_row_says_how_its_weights_are_not_those_of_the_card() -> None:
     changed = {"trained_by": f"{COMMAND.format(folder='runs/b', seed=1)} --set recipe.epochs=1 --init=uni-sign-mini"}
     own = {"name": "mine", "weights_from": "x.safetensors, a file of the user's"}
     board = Board((made(50.0, 0), made(52.0, 1, model=changed), made(53.0, 2, model=own)), ())
-    names = [row.split("|")[1].strip() for row in board_markdown(board).splitlines() if "test-" in row]
-    assert names == ["mine (own weights)", "net (recipe.epochs=1, --init uni-sign-mini)", "net"]
-    assert json.loads(board_json(board))[0]["settings"] == [
-        ["own weights"],
-        ["recipe.epochs=1", "--init uni-sign-mini"],
-        [],
+    assert [(row["model"], row["settings"]) for row in json_of(board)[0]["rows"]] == [
+        ("mine", ["own weights"]),
+        ("net", ["recipe.epochs=1", "--init uni-sign-mini"]),
+        ("net", []),
     ]
+    assert "net (recipe.epochs=1, --init uni-sign-mini)" in shown(board, 160)
 
 
 def test_a_board_without_seeds_says_nothing_of_them() -> None:
-    assert SPREAD not in board_markdown(Board((made(50.0, 0),), ()))
+    assert escaped(SPREAD) not in markdown_of(Board((made(50.0, 0),), ()))
 
 
 def test_a_command_that_no_shell_reads_is_no_fault_of_the_board() -> None:
@@ -191,4 +185,4 @@ def test_long_names_of_splits_and_models_fit_80_columns() -> None:
     terminal = table_of(*far)
     assert max(map(len, terminal.splitlines())) <= 80
     assert "sign-transformer " in terminal
-    assert f"± 3.6 (n = 12)   12 files   {far[0].run}" in terminal
+    assert f"± 3.6 (n = 12)   {far[0].run} +11" in terminal
