@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -57,6 +58,12 @@ def test_wheel_carries_every_card(tmp_path: Path) -> None:
         env=environment | {"COLUMNS": "250"},
     )
     assert str(site / "slbench" / "_catalog") in shown.stdout
+    board = [python, "-m", "slbench", "leaderboard", "--format", "csv"]
+    done = subprocess.run(board, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert {",measured,uni-sign-mini,", ",published,Uni-Sign,"} <= set(
+        re.findall(r",(?:measured|published),[^,]*,", done.stdout)
+    )
 
 
 def test_readme_test_command_is_what_ci_runs() -> None:

@@ -37,7 +37,7 @@ def leaderboard(
         typer.Option(help="Only models that look at this: pose, rgb, rgb+pose, ... May be given again."),
     ] = None,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Only the records in --results, without published scores and slbench's own.")
+        bool, typer.Option("--alone", help="Only records of that folder, without published scores and slbench's own.")
     ] = False,
     output_format: Annotated[
         Format,

@@ -183,7 +183,7 @@ def _wrong_published(one: Published, rules: Rules) -> Iterator[str]:
     protocols = {protocol.name: protocol for protocol in protocols_for(card.family, card.unit)}
     if one.protocol not in protocols:
         yield f"protocol {one.protocol!r} does not score {one.task}{near(one.protocol, [*protocols, UNKNOWN])}"
-    elif one.metric not in _given(protocols[one.protocol]):
+    elif one.metric in score_names(card.family) and one.metric not in _given(protocols[one.protocol]):
         yield f"protocol {one.protocol!r} does not give {one.metric}; write {UNKNOWN!r} where another code made it"
 
 

@@ -45,7 +45,7 @@ def test_options_are_a_promise() -> None:
         "train": "model task output init seed device set resume stage modality pretrained videos select-on-test",
         "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
-        "leaderboard": "results task format",
+        "leaderboard": "results task split metric protocol modality alone format output validate",
     }
     for command, expected in options.items():
         words = slbench(command, "--help").stdout.split()
@@ -66,7 +66,8 @@ def test_a_run_ends_with_a_table_and_a_record(corpus: FakeCorpus, tmp_path: Path
     assert "…" not in table
     assert record.stem in table
     shown = slbench("leaderboard", "--results", str(tmp_path / "out"), "--format", "json")
-    assert json.loads(shown.stdout)[0]["records"][0] == json.loads(record.read_text())
+    [whole] = [board for board in json.loads(shown.stdout) if board["task"] == "made-up-islr"]
+    assert whole["rows"][0]["value"] == json.loads(record.read_text())["scores"][0]["value"]
 
 
 def test_a_training_ends_with_a_picture_and_continues_when_asked(corpus: FakeCorpus, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_a_failed_clip_ends_with_1_and_keeps_off_the_board(corpus: FakeCorpus, t
     assert done.returncode == 1
     assert "test-05: it has no frames" in done.stderr
     assert "1 of 12 clips failed" in done.stdout
-    shown = slbench("leaderboard", "--results", str(tmp_path / "out"), "--format", "markdown")
+    shown = slbench("leaderboard", "--results", str(tmp_path / "out"), "--format", "csv", "--alone")
     assert shown.stdout == ""
     assert "1 of 12 clips failed" in shown.stderr
 
@@ -125,6 +126,13 @@ RUN = ["run", "--model", "uni-sign-mini", "--task", "fingerspelling-islr"]
         (["show", "fingerspeling"], "did you mean fingerspelling"),
         (["leaderboard", "--results", "nowhere"], "--results nowhere: there is no such folder"),
         (["leaderboard", "--results", ".", "--task", "fingerspeling-islr"], "did you mean fingerspelling-islr"),
+        (
+            ["leaderboard", "--task", "csl-daily-slt", "--split", "tset"],
+            "--split tset: no row here has it; did you mean",
+        ),
+        (["leaderboard", "--task", "csl-daily-slt", "--metric", "BLEU"], "--metric BLEU: no row here has it; did you"),
+        (["leaderboard", "--protocol", "uni-sgn"], "--protocol uni-sgn: no row here has it; did you mean uni-sign?"),
+        (["leaderboard", "--modality", "radar"], "--modality radar: no row here has it; known: "),
         (
             ["train", "--model", "uni-sign-mini", "--task", "fingerspelling-islr", "--output", "o", "--set", "x=1"],
             "--set x=1",
@@ -174,9 +182,35 @@ def test_show_takes_a_file(corpus: FakeCorpus) -> None:
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
-    done = slbench("leaderboard", "--results", str(tmp_path))
+    done = slbench("leaderboard", "--results", str(tmp_path), "--alone")
     assert done.returncode == 0
     assert "no complete run under" in done.stderr
+    assert done.stdout == ""
+    beside = slbench("leaderboard", "--results", str(tmp_path), "--task", "how2sign-slt")
+    assert beside.returncode == 0
+    assert "authors 2025" in beside.stdout
+
+
+def test_a_board_is_written_to_a_file_or_not_at_all(tmp_path: Path) -> None:
+    there = tmp_path / "board.csv"
+    wanted = ["leaderboard", "--task", "openasl-slt", "--metric", "all", "--format", "csv"]
+    assert slbench(*wanted, "--output", str(there)).stdout == ""
+    assert there.read_text() == slbench(*wanted).stdout
+    (tmp_path / "file").write_text("")
+    refused = slbench(*wanted, "--output", str(tmp_path / "file" / "board.csv"))
+    assert refused.returncode == 2
+    assert "cannot be written" in refused.stderr
+
+
+def test_validate_finds_no_mistake_in_what_comes_with_slbench_and_names_those_of_a_folder(tmp_path: Path) -> None:
+    done = slbench("leaderboard", "--validate", "--results", str(tmp_path))
+    assert done.returncode == 0
+    assert done.stdout.endswith(": no mistakes\n")
+    (tmp_path / "task" / "model").mkdir(parents=True)
+    (tmp_path / "task" / "model" / "test-1.json").write_text("{}")
+    done = slbench("leaderboard", "--validate", "--results", str(tmp_path))
+    assert done.returncode == 1
+    assert "test-1.json: test-1.json: is not a run record" in done.stdout
 
 
 def test_a_broken_card_is_named_with_file_and_key(corpus: FakeCorpus, tmp_path: Path) -> None:
