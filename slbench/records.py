@@ -1,22 +1,24 @@
 """What a run leaves behind: predictions, and a record that says where its number comes from.
 
 The docstring under each field is the schema's documentation. `SCHEMA_VERSION` rises when a
-field changes its meaning or is removed.
+field changes its meaning or is removed. Schema 2 added the record's digest of itself; records of schema 1 are read as
+ones that have none.
 """
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from slbench.cards import Family, Frozen, TextUnit
 from slbench.errors import OutputError
+from slbench.files import text_digest
 from slbench.metrics.base import Answer, Better, Unit
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 USERS_FILE = "a file of the user's"
 """How `ModelStamp.weights_from` ends where the user named the weights."""
 
@@ -167,6 +169,8 @@ class Cost(Frozen):
     """Of the process (resident); null where the platform does not say."""
     peak_accelerator_mb: float | None
     """Allocated by PyTorch; null on the CPU."""
+    calibration_seconds: float | None = None
+    """What a fixed piece of work took right after the run, on the same device; null in older records."""
 
 
 class Environment(Frozen):
@@ -190,7 +194,9 @@ class Environment(Frozen):
 class RunRecord(Frozen):
     """One run of one model on one task: the number and everything behind it."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
+    record_sha256: str = ""
+    """Of the record itself without this field, as `record_digest` takes it; empty in records of schema 1."""
     run: str
     """Name of the run within its task and model; files begin with it."""
     created: str
@@ -230,6 +236,23 @@ class RunRecord(Frozen):
         if self.options.mock and not self.barred:
             raise ValueError("a mock run is barred from leaderboards")
         return self
+
+
+def record_digest(values: dict[str, Any]) -> str:
+    """sha256 of a record's values, however its file is laid out."""
+    told = {key: value for key, value in values.items() if key != "record_sha256"}
+    return text_digest(json.dumps(told, sort_keys=True, separators=(",", ":")))
+
+
+def sealed(record: RunRecord) -> RunRecord:
+    """The record with its own digest."""
+    digest = record_digest(record.model_dump(mode="json"))
+    return record.model_copy(update={"record_sha256": digest})
+
+
+def record_text(record: RunRecord) -> str:
+    """A record's file, sealed."""
+    return sealed(record).model_dump_json(indent=1) + "\n"
 
 
 def answers_of(predictions: Sequence[Prediction]) -> list[Answer]:
@@ -289,14 +312,32 @@ def read_record(path: Path) -> RunRecord:
 
 
 def parse_record(text: str, place: str) -> RunRecord:
-    """A record from JSON.
+    """A record from JSON; one of schema 1 is upgraded.
 
     Raises:
-        OutputError: it is not one; `place` says where it was.
+        OutputError: it is not one, newer than this slbench, or was changed by hand; `place` says where it was.
     """
     try:
-        return RunRecord.model_validate_json(text)
+        return RunRecord.model_validate_json(_upgraded(text, place))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise OutputError(f"{place}: is not a run record (schema {SCHEMA_VERSION}): {key}: {first['msg']}") from error
+
+
+def _upgraded(text: str, place: str) -> str:
+    """The record as this schema has it; what is no record at all is left to the schema, which says why."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return text
+    version = values.get("schema_version") if isinstance(values, dict) else None
+    if version == 1:
+        return json.dumps(values | {"schema_version": SCHEMA_VERSION, "record_sha256": ""})
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise OutputError(f"{place}: was written by a newer slbench (schema {version}); install that one")
+    if version == SCHEMA_VERSION and values.get("record_sha256") != record_digest(values):
+        raise OutputError(
+            f"{place}: its digest is not that of its content: it was changed after the run; restore it or run again"
+        )
+    return text

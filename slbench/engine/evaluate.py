@@ -48,7 +48,7 @@ from slbench.errors import OptionError
 from slbench.files import file_digest, text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
-from slbench.records import Options, RunRecord, answers_of, mean_measures, predictions_text
+from slbench.records import Options, RunRecord, answers_of, mean_measures, predictions_text, record_text, sealed
 
 UNTRAINED = "untrained"
 """Digest of the weights of a mock run whose model has none."""
@@ -267,7 +267,7 @@ class Run:
         score_seconds = time.perf_counter() - start
         text = predictions_text(predictions)
         write_text(self.predictions_path, text)
-        record = RunRecord(
+        made = RunRecord(
             run=self.name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             task=task_stamp(self.task, self.dataset, self.split),
@@ -285,7 +285,8 @@ class Run:
             cost=cost(results, score_seconds, self.request.workers, self.device),
             environment=provenance.environment(self.device),
         )
-        write_text(self.record_path, record.model_dump_json(indent=1) + "\n")
+        record = sealed(made)
+        write_text(self.record_path, record_text(record))
         return record
 
     def _options(self) -> Options:

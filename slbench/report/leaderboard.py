@@ -89,7 +89,7 @@ def read_board(folder: Path, tasks: Sequence[str] = ()) -> Board:
     for path in (path for place in places for path in sorted(place.glob("*/*.json"))):
         try:
             record = parse_record(path.read_text(encoding="utf-8"), path.name)
-            reasons = _reasons(record, path.with_suffix(".predictions.jsonl"))
+            reasons = _misplaced(record, path) or _reasons(record, path.with_suffix(".predictions.jsonl"))
         except (OutputError, CardError, UnicodeDecodeError, OSError) as error:
             left_out.append((str(path), str(error)))
             continue
@@ -98,6 +98,14 @@ def read_board(folder: Path, tasks: Sequence[str] = ()) -> Board:
         else:
             records[path] = record
     return Board(tuple(records.values()), tuple(left_out), {run_id(record): path for path, record in records.items()})
+
+
+def _misplaced(record: RunRecord, path: Path) -> list[str]:
+    """A copy of a run under another name would count it twice."""
+    own = Path(f"{run_id(record)}.json")
+    if path.parts[-3:] == own.parts:
+        return []
+    return [f"it is the record of {own}; a run lies in its own place, and once: move it there or remove it"]
 
 
 def _reasons(record: RunRecord, predictions: Path) -> list[str]:

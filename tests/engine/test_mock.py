@@ -1,12 +1,12 @@
 """A mock run needs no data and no weights, and can never be taken for a real one."""
 
-import json
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tomli_w
+from edited import edit_record
 from fakes import GLOSSES, FakeCorpus
 
 from slbench.cards import TaskCard
@@ -100,8 +100,7 @@ def test_kept_off_the_board_even_when_edited(corpus: FakeCorpus, tmp_path: Path)
     run = Run(request(corpus, tmp_path))
     run.execute()
     assert read_board(tmp_path).left_out == ((str(run.record_path), "--mock: made-up clips"),)
-    values = json.loads(run.record_path.read_text())
-    run.record_path.write_text(json.dumps(values | {"barred": []}))
+    edit_record(run.record_path, barred=[])
     with pytest.raises(OutputError, match="a mock run is barred"):
         record_of(run)
     assert read_board(tmp_path).records == ()

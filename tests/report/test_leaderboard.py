@@ -1,9 +1,11 @@
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from boarded import json_of, markdown_of, shown
+from edited import edit_record
 from fakes import FakeCorpus
 
 from slbench.cards import ModelCard, read_card
@@ -24,10 +26,6 @@ def results(corpus: FakeCorpus, tmp_path: Path) -> Path:
     corpus.edit_card(corpus.model_path, 'title = "Tiny"', 'title = "Tiny, too"')
     Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=tmp_path / "r")).execute()
     return tmp_path / "r"
-
-
-def edit_record(path: Path, **changes) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def answer_rightly(path: Path, right: int) -> None:
@@ -61,6 +59,10 @@ def spell(path: Path, family: str, answer: str, model: str = "tiny") -> None:
         scores=[asdict(score) for score in scores],
         predictions_sha256=file_digest(predictions),
     )
+    place = path.parents[2] / "words" / model
+    place.mkdir(parents=True, exist_ok=True)
+    for file in (path, predictions):
+        file.rename(place / file.name)
 
 
 def complete(results: Path) -> list[Path]:
@@ -260,6 +262,29 @@ def test_a_board_is_of_the_tasks_that_were_asked_for(results: Path) -> None:
     assert read_board(results, ["fingerspelling-islr"]) == Board((), ())
     with pytest.raises(CardError, match="did you mean fingerspelling-islr"):
         read_board(results, ["made-up-islr", "fingerspeling-islr"])
+
+
+@pytest.mark.parametrize("place", ["copy.json", "../other/{name}"])
+def test_a_copy_of_a_run_is_not_counted_twice(results: Path, place: str) -> None:
+    first = complete(results)[0]
+    copy = first.parent / place.format(name=first.name)
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy(first, copy)
+    shutil.copy(first.with_suffix(".predictions.jsonl"), copy.with_suffix(".predictions.jsonl"))
+    board = read_board(results)
+    assert len(board.records) == 2
+    [reason] = [reason for path, reason in board.left_out if Path(path).resolve() == copy.resolve()]
+    assert reason.startswith(
+        f"it is the record of made-up-islr/tiny/{first.name}; a run lies in its own place, and once"
+    )
+
+
+def test_a_record_that_was_changed_by_hand_is_not_ranked(results: Path) -> None:
+    first = complete(results)[0]
+    first.write_text(first.read_text().replace('"clips": 12', '"clips": 8'))
+    board = read_board(results)
+    assert len(board.records) == 1
+    assert "was changed after the run" in dict(board.left_out)[str(first)]
 
 
 def test_a_record_knows_its_training(results: Path, corpus: FakeCorpus) -> None:

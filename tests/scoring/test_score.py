@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edited import edit_record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,7 +202,7 @@ def a_run(folder: Path, **changes) -> Path:
     """A committed run's files, with a changed record; the path of its predictions."""
     record = next((ROOT / "results/fingerspelling-cslr/uni-sign-mini").glob("test-????????.json"))
     predictions = record.with_suffix(".predictions.jsonl")
-    (folder / record.name).write_text(json.dumps(json.loads(record.read_text()) | changes))
+    edit_record(Path(shutil.copy(record, folder)), **changes)
     return Path(shutil.copy(predictions, folder))
 
 
