@@ -12,6 +12,7 @@ from slbench.errors import OptionError
 if TYPE_CHECKING:
     from slbench.scoring.load import Request
     from slbench.scoring.plan import Asked
+    from slbench.scoring.score import Report
 
 SHOWN = 5
 """Samples that differ."""
@@ -69,6 +70,12 @@ def score(
     differences: Annotated[
         int | None, typer.Option(min=0, help=f"Samples to show that differ from those of OTHER, by default {SHOWN}.")
     ] = None,
+    release: Annotated[
+        Path | None, typer.Option(help="Description of the release that PREDICTIONS are from (TOML), for --record.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="File to write the scores to, for a leaderboard; never the predictions.")
+    ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="Table for people, JSON for programs.")] = (
         Format.table
     ),
@@ -80,27 +87,38 @@ def score(
     asked = asked_of(task, protocol, family, unit, split)
     request = Request(predictions, references, asked, allow_missing, bleurt, overlap)
     quiet_libraries()
+    if (release is None) != (record is None):
+        raise OptionError("--record and --release go together: scores for a leaderboard need their source")
     if against is not None:
         _compare_texts(request, against, SHOWN if differences is None else differences, output_format)
     elif differences is None:
-        _score(request, output_format)
+        _score(request, output_format, release, record)
     else:
         raise OptionError(f"--differences {differences}: from what? Name the other predictions with --against")
 
 
-def _score(request: "Request", output_format: Format) -> None:
+def _score(request: "Request", output_format: Format, release: Path | None, record: Path | None) -> None:
     from slbench.cli.console import out, show, status
     from slbench.report.scores import score_json, score_notes, score_table, score_title
     from slbench.scoring.score import score as scored
 
     with status("scoring"):
         report = scored(request)
+    if release is not None and record is not None:
+        _write_record(report, release, record)
     if output_format is Format.json:
         typer.echo(score_json(report))
     else:
         out().print(score_title(report), style="bold", soft_wrap=True)
         show(score_table(report))
         out().print("\n".join(score_notes(report)), soft_wrap=True)
+
+
+def _write_record(report: "Report", release: Path, record: Path) -> None:
+    from slbench.files import write_text
+    from slbench.scored import read_release, scored_record, scored_text
+
+    write_text(record, scored_text(scored_record(read_release(release), report)))
 
 
 def _compare_texts(request: "Request", against: Path, differences: int, output_format: Format) -> None:

@@ -13,6 +13,7 @@ from slbench.report.published import POSED, UNKNOWN, Published, score_names, tas
 from slbench.report.rows import Row, Spread, unlike_the_card
 from slbench.report.rules import Rules
 from slbench.report.tables import looks, unlike_the_paper
+from slbench.scored import ScoredRecord
 
 Kind = Literal["measured", "scored", "published"]
 """`scored`: from released predictions, without running the model."""
@@ -107,6 +108,24 @@ def _unit(metric: str) -> Unit:
 
 def _joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
+
+
+def scored_entries(records: Iterable[ScoredRecord]) -> Iterator[Entry]:
+    """Every score of every released file, under every protocol."""
+    for record in records:
+        for protocol, scores in record.scores.items():
+            yield from (_scored(record, protocol, score, ranks=score is scores[0]) for score in scores)
+
+
+def _scored(record: ScoredRecord, protocol: str, score: ScoreStamp, ranks: bool) -> Entry:
+    release = record.release
+    source = f"{release.repository}@{release.commit} {release.file}"
+    against = f"scored from the released predictions, against {release.references}"
+    return Entry(
+        "scored", release.model, (), release.task, release.split, score.name, score.better, score.unit, protocol,
+        release.inputs, release.poses, "", score.value, None, score.low, score.high, score.samples,
+        year=release.year, marks=release.marks, source=source, note=_joined(against, *release.notes), ranks=ranks,
+    )  # fmt: skip
 
 
 def measured_entries(board: Board) -> Iterator[Entry]:

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from slbench import catalog
 from slbench.errors import OptionError, near
-from slbench.report.entries import Entry, measured_entries, published_entries
+from slbench.report.entries import Entry, measured_entries, published_entries, scored_entries
 from slbench.report.leaderboard import Board, read_board, run_id
 from slbench.report.published import faults, read_published
 from slbench.report.rules import Rules, committed_results, leaderboard_folder, read_rules
 from slbench.report.standings import Standing, standings
+from slbench.scored import read_scored
 
 ALL = "all"
+RELEASED = "released"
+"""Folder of the scores of released predictions."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def gather(results: Path | None, wanted: Wanted, alone: bool = False) -> Gathere
     board = _measured(results, wanted.tasks, alone)
     entries = list(measured_entries(board))
     if not alone:
+        entries += scored_entries(read_scored(folder / RELEASED))
         entries += published_entries(read_published(folder))
     tasks = _tasks(wanted.tasks, entries)
     chosen = _chosen(entries, replace(wanted, tasks=tasks))
@@ -121,5 +125,6 @@ def validated(results: Path | None) -> tuple[list[str], str]:
     wrong = faults(folder, rules)
     wrong += [f"{place}: {reason}" for board in boards for place, reason in board.left_out]
     records = sum(len(board.records) for board in boards)
+    scored = len(list(read_scored(folder / RELEASED)))
     published = 0 if wrong else len(read_published(folder))
-    return wrong, f"{published:,} published figures, {records:,} records"
+    return wrong, f"{published:,} published figures, {records:,} records of runs, {scored} of released predictions"

@@ -43,7 +43,8 @@ def test_options_are_a_promise() -> None:
         "checkpoint decoding videos",
         "convert": "model output modality precision",
         "train": "model task output init seed device set resume stage modality pretrained videos select-on-test",
-        "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
+        "score": "task references protocol family unit split allow-missing overlap bleurt against differences release "
+        "record format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
         "leaderboard": "results task split metric protocol modality alone format output validate",
     }
