@@ -9,6 +9,7 @@ import torch
 from slbench.cards import DatasetCard, ModelCard, TaskCard
 from slbench.data.pictured import pictures_digest
 from slbench.data.store import SplitClips
+from slbench.engine.calibration import calibration_seconds
 from slbench.engine.models import Checkpoint, code_digest, count_parameters
 from slbench.engine.predict import BatchResult
 from slbench.engine.provenance import peak_memory_mb
@@ -80,4 +81,5 @@ def cost(results: Sequence[BatchResult], score_seconds: float, workers: int, dev
         latency_p95_ms=round(float(np.percentile(latencies, 95)), 1),
         peak_memory_mb=peak_memory_mb(),
         peak_accelerator_mb=round(torch.cuda.max_memory_allocated(device) / (1 << 20), 1) if accelerated else None,
+        calibration_seconds=calibration_seconds(device),
     )

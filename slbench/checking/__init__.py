@@ -1,0 +1,1 @@
+"""Whether something broke since a baseline: quality, predictions, speed."""
