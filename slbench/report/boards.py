@@ -76,8 +76,8 @@ def name(entry: Entry) -> str:
 
 
 def figure(entry: Entry) -> str:
-    """With one decimal where it was measured, with two where it was published."""
-    return f"{entry.value:.2f}" if entry.kind == "published" else f"{entry.value:.1f}"
+    """With one decimal where it was measured; with two, as papers print it, elsewhere."""
+    return f"{entry.value:.1f}" if entry.kind == "measured" else f"{entry.value:.2f}"
 
 
 def within(entry: Entry) -> str:

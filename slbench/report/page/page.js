@@ -76,7 +76,7 @@
 
   function restore() {
     const address = location.hash.slice(1);
-    const row = address && document.getElementById(address);
+    const row = address ? document.getElementById(address) : null;
     if (row?.matches("tbody")) {
       choose(row.closest("[role=tabpanel]").dataset.family, false);
       toggle(row, true);
@@ -132,7 +132,7 @@
       next.click();
     });
   }
-  form.addEventListener("input", () => { show(); remember(); });
+  for (const event of ["input", "change"]) form.addEventListener(event, () => { show(); remember(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", () => { restore(); sort(); show(); });
   restore();
