@@ -6,7 +6,21 @@ import traceback
 
 import typer
 
-from slbench.cli import check, compare, convert, data, extract, leaderboard, listing, predict, run, score, show, train
+from slbench.cli import (
+    check,
+    compare,
+    convert,
+    data,
+    extract,
+    leaderboard,
+    listing,
+    predict,
+    report,
+    run,
+    score,
+    show,
+    train,
+)
 from slbench.errors import SlbenchError
 from slbench.version import __version__
 
@@ -18,8 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    run.run, train.train, score.score, compare.compare, check.check, leaderboard.leaderboard, listing.list_cards,
-    show.show, extract.extract, predict.predict, convert.convert,
+    run.run, train.train, score.score, compare.compare, check.check, report.report,
+    leaderboard.leaderboard, listing.list_cards, show.show, extract.extract, predict.predict, convert.convert,
 ):  # fmt: skip
     app.command(name=command.__name__.removesuffix("_cards"))(command)
 app.add_typer(data.app, name="data")
