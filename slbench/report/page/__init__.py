@@ -1,5 +1,6 @@
 """The board as one page of HTML that needs no network: everything it shows is in it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +14,7 @@ from slbench.report.boards import figure, heading, legend, name, origin, place, 
 from slbench.report.entries import Entry
 from slbench.report.gathering import Gathered
 from slbench.report.page.charts import Bar, Chart, bars, score_against_speed, score_against_year
+from slbench.report.published import UNKNOWN
 from slbench.report.rules import Rules
 from slbench.report.standings import FAMILIES, Placed, Standing
 
@@ -39,8 +41,8 @@ class Line:
     within: str
     origin: str
     bar: Bar
-    facts: tuple[tuple[str, str], ...]
-    """What opens when the number is chosen: label, text."""
+    facts: tuple[tuple[str, str, str], ...]
+    """What opens when the number is chosen: label, text, and where it leads, if anywhere."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,27 @@ def _line(line_id: str, line: Placed, bar: Bar, rules: Rules) -> Line:
     entry = line.entry
     return Line(
         line_id, entry, place(line), line.apart, name(entry), figure(entry), within(entry), origin(entry), bar,
-        tuple((label, text) for label, text in _facts(line, rules) if text),
+        tuple((label, text, _address(label, text)) for label, text in _facts(line, rules) if text),
     )  # fmt: skip
+
+
+def _address(label: str, text: str) -> str:
+    """Of a protocol on this page, of a repository or of a paper; empty where there is none to be sure of."""
+    if label == "protocol" and text != UNKNOWN:
+        return f"#protocol-{text}"
+    if label != "source":
+        return ""
+    if found := re.match(r"github\.com/([\w.-]+/[\w.-]+)(?:@(\w+)|/issues/(\d+))", text):
+        repository, commit, issue = found.groups()
+        return f"https://github.com/{repository}/{f'tree/{commit}' if commit else f'issues/{issue}'}"
+    if found := re.search(r"arXiv (\d{4}\.\d{4,5})", text):
+        return f"https://arxiv.org/abs/{found[1]}"
+    return ""
 
 
 def _facts(line: Placed, rules: Rules) -> Iterable[tuple[str, str]]:
     entry = line.entry
-    yield "source", entry.source.replace(" | ", "\n")
+    yield from (("source", source) for source in entry.source.split(" | "))
     yield "kind", KINDS[entry.kind] + (f": {rules.by[entry.by]}" if entry.by in rules.by else "")
     yield "place", f"comparable with no other row: {line.apart}" if line.apart else ""
     yield "protocol", entry.protocol
