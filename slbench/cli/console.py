@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 @cache
 def out() -> Console:
     """Results."""
-    return Console(markup=False, highlight=False)
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 @cache
 def errors() -> Console:
     """Progress, notices and failures."""
-    return Console(stderr=True, markup=False, highlight=False)
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def show(table: "Table") -> None:
     """Print a table whose figures and names are whole: it is rather wider than the terminal, or the 80 of a pipe."""
     from slbench.report.tables import narrowest
 
-    Console(markup=False, highlight=False, width=max(out().width, narrowest(table))).print(table)
+    Console(markup=False, emoji=False, highlight=False, width=max(out().width, narrowest(table))).print(table)
 
 
 def status(text: str) -> AbstractContextManager[object]:

@@ -1,5 +1,6 @@
 """`slbench leaderboard`: measured and published scores as a board."""
 
+import gc
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -64,6 +65,7 @@ def leaderboard(
         return
     wanted = Wanted(*(tuple(names or ()) for names in (task, split, metric, protocol, modality)))
     found = gather(folder, wanted, alone)
+    gc.freeze()  # what was read stays to the end, so nobody need look whether it is garbage
     if not found.runs:
         of = f" of {', '.join(task)}" if task else ""
         errors().print(f"no complete run{of} under {results} (looked for <task>/<model>/<run>.json)", soft_wrap=True)

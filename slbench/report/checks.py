@@ -57,7 +57,7 @@ def _text(hypothesis: str | None) -> str:
 def check_text(found: Sequence[Checked], count: int) -> str:
     """The tables as text."""
     text = StringIO()
-    console = Console(width=WIDTH, file=text, markup=False, highlight=False)
+    console = Console(width=WIDTH, file=text, markup=False, emoji=False, highlight=False)
     for table in check_tables(found, count):
         console.print(table)
     return text.getvalue()

@@ -1,7 +1,7 @@
 """Lines of a board, whatever they come from: a score of a system on a split, and all that a reader must know of it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ from slbench.metrics.protocols import Protocol, get_protocol
 from slbench.records import RunRecord, ScoreStamp
 from slbench.report.leaderboard import Board, board_heading, run_id
 from slbench.report.published import POSED, UNKNOWN, Published, score_names, task_card
-from slbench.report.rows import Row, Spread, unlike_the_card
+from slbench.report.rows import Row, unlike_the_card
 from slbench.report.rules import Rules
 from slbench.report.tables import looks, unlike_the_paper
 from slbench.scored import ScoredRecord
@@ -128,28 +128,38 @@ def _scored(record: ScoredRecord, protocol: str, score: ScoreStamp, ranks: bool)
     )  # fmt: skip
 
 
-def measured_entries(board: Board) -> Iterator[Entry]:
-    """Every score of every row, under every protocol of its task."""
+def measured_entries(board: Board, ranking: bool = False) -> Iterator[Entry]:
+    """The scores of every row, under every protocol of its task; or of each protocol only the one that ranks."""
     for heading, rows in board.groups():
         data = rows[0].first.task.version + heading.removeprefix(board_heading(rows[0].first))
         for row in rows:
+            plain = _plain(row, data)
             for protocol in (row.first.protocol, *row.first.also):
-                scores = zip(row.first.scores_under(protocol), row.spreads_under(protocol), strict=True)
-                yield from (_measured(board, row, data, protocol, score, spread) for score, spread in scores)
+                yield from _under(board, row, protocol, plain, ranking)
 
 
-def _measured(board: Board, row: Row, data: str, protocol: str, score: ScoreStamp, spread: Spread) -> Entry:
-    record, one = row.first, len(row.samples) == 1
+def _plain(row: Row, data: str) -> Entry:
+    """What all scores of a row share."""
+    record = row.first
     return Entry(
-        "measured", record.model.name, tuple(settings(record)), record.task.name, record.task.split, score.name,
-        score.better, score.unit, protocol, record.model.inputs, record.task.pose_source.split(", mapped to ")[0],
-        data, spread.mean, spread.deviation, score.low if one else None, score.high if one else None, score.samples,
-        len(row.samples), _hardware(record), _speed(row), int(record.created[:4]), marks=tuple(_marks(record)),
-        source=" | ".join(map(run_id, row.records)), note=_trained(record),
-        own=protocol == record.protocol, ranks=score.name == record.scores_under(protocol)[0].name,
-        task_notes=record.notes,
-        composed=record.task.composed, answered=_answered(board, record, protocol),
+        "measured", record.model.name, tuple(settings(record)), record.task.name, record.task.split, "", "higher", "%",
+        "", record.model.inputs, record.task.pose_source.split(", mapped to ")[0], data, 0.0,
+        seeds=len(row.samples), hardware=_hardware(record), clips_per_second=_speed(row),
+        year=int(record.created[:4]), marks=tuple(_marks(record)), source=" | ".join(map(run_id, row.records)),
+        note=_trained(record), task_notes=record.notes, composed=record.task.composed,
     )  # fmt: skip
+
+
+def _under(board: Board, row: Row, protocol: str, plain: Entry, ranking: bool) -> Iterator[Entry]:
+    record, one = row.first, len(row.samples) == 1
+    answered = _answered(board, record, protocol)
+    for number, score in enumerate(record.scores_under(protocol)[: 1 if ranking else None]):
+        spread = row.spread_under(protocol, number)
+        yield replace(
+            plain, metric=score.name, better=score.better, unit=score.unit, protocol=protocol, value=spread.mean,
+            deviation=spread.deviation, low=score.low if one else None, high=score.high if one else None,
+            clips=score.samples, own=protocol == record.protocol, ranks=number == 0, answered=answered,
+        )  # fmt: skip
 
 
 def _answered(board: Board, record: RunRecord, protocol: str) -> Answered | None:

@@ -1,6 +1,8 @@
 """What a board is made of: a user's records, those that come with slbench, and what was published."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,8 +58,25 @@ def gather(results: Path | None, wanted: Wanted, alone: bool = False) -> Gathere
     """
     folder = leaderboard_folder()
     rules = read_rules(folder)
+    with _unswept():
+        return _gathered(folder, rules, results, wanted, alone)
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Without looking for garbage: of thousands of records none is, and each look goes through all of them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _gathered(folder: Path, rules: Rules, results: Path | None, wanted: Wanted, alone: bool) -> Gathered:
     board = _measured(results, wanted.tasks, alone)
-    entries = list(measured_entries(board))
+    entries = list(measured_entries(board, ranking=not wanted.metrics))
     if not alone:
         entries += scored_entries(read_scored(folder / RELEASED))
         entries += published_entries(read_published(folder))
@@ -121,7 +140,7 @@ def validated(results: Path | None) -> tuple[list[str], str]:
     folder = leaderboard_folder()
     rules = read_rules(folder)
     own = [] if results is None or results.resolve() == committed_results().resolve() else [results]
-    boards = [read_board(place) for place in (committed_results(), *own)]
+    boards = [read_board(place, validate=True) for place in (committed_results(), *own)]
     wrong = faults(folder, rules)
     wrong += [f"{place}: {reason}" for board in boards for place, reason in board.left_out]
     records = sum(len(board.records) for board in boards)

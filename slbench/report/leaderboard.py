@@ -65,10 +65,13 @@ def board_heading(record: RunRecord) -> str:
     return ", ".join([f"{task.name} {task.version}", task.split, f"protocol {record.protocol}", *composed(record)])
 
 
-def read_board(folder: Path, tasks: Sequence[str] = ()) -> Board:
+def read_board(folder: Path, tasks: Sequence[str] = (), validate: bool = False) -> Board:
     """Read <folder>/<task>/<model>/<run>.json.
 
+    A record that has the digest of itself and that of its predictions is taken as it is; older ones are scored again.
+
     Args:
+        validate: whether to score all of them again.
         tasks: whose boards are wanted, by name or card; none: all.
 
     Raises:
@@ -89,7 +92,7 @@ def read_board(folder: Path, tasks: Sequence[str] = ()) -> Board:
     for path in (path for place in places for path in sorted(place.glob("*/*.json"))):
         try:
             record = parse_record(path.read_text(encoding="utf-8"), path.name)
-            reasons = _misplaced(record, path) or _reasons(record, path.with_suffix(".predictions.jsonl"))
+            reasons = _misplaced(record, path) or _reasons(record, path.with_suffix(".predictions.jsonl"), validate)
         except (OutputError, CardError, UnicodeDecodeError, OSError) as error:
             left_out.append((str(path), str(error)))
             continue
@@ -108,14 +111,19 @@ def _misplaced(record: RunRecord, path: Path) -> list[str]:
     return [f"it is the record of {own}; a run lies in its own place, and once: move it there or remove it"]
 
 
-def _reasons(record: RunRecord, predictions: Path) -> list[str]:
-    """Why a record may not be ranked: what it says itself, and what its predictions say when they are scored again."""
+def _reasons(record: RunRecord, predictions: Path, validate: bool) -> list[str]:
+    """Why a record may not be ranked: what it says itself, and what its predictions say."""
     if record.barred:
         return list(record.barred)
     if not predictions.is_file():
         return [f"its predictions {predictions.name} are absent"]
     if file_digest(predictions) != record.predictions_sha256:
         return [f"{predictions.name} is not the file that was scored"]
+    return _rescored(record, predictions) if validate or not record.record_sha256 else []
+
+
+def _rescored(record: RunRecord, predictions: Path) -> list[str]:
+    """What comes out otherwise when the predictions are scored again."""
     answered = parse_predictions(predictions.read_text(encoding="utf-8"), predictions.name)
     if len({p.id for p in answered}) < record.task.clips or any(p.error for p in answered) or record.failed:
         return [f"{predictions.name} does not answer all {record.task.clips} clips"]

@@ -65,15 +65,17 @@ class Row:
 
     def spreads_under(self, protocol: str) -> tuple[Spread, ...]:
         """Every score of one of the protocols that the runs were scored under."""
-        names = [score.name for score in self.first.scores_under(protocol)]
-        columns = zip(*(_mean_scores(sample, protocol) for sample in self.samples), strict=True)
-        return tuple(Spread(name, values) for name, values in zip(names, columns, strict=True))
+        return tuple(self.spread_under(protocol, at) for at in range(len(self.first.scores_under(protocol))))
+
+    def spread_under(self, protocol: str, at: int) -> Spread:
+        """The score at this place among those of the protocol."""
+        name = self.first.scores_under(protocol)[at].name
+        return Spread(name, tuple(_mean_score(sample, protocol, at) for sample in self.samples))
 
 
-def _mean_scores(records: Sequence[RunRecord], protocol: str) -> list[float]:
-    """Each score of the protocol, in the mean of the runs."""
-    columns = zip(*(record.scores_under(protocol) for record in records), strict=True)
-    return [fmean(score.value for score in scores) for scores in columns]
+def _mean_score(records: Sequence[RunRecord], protocol: str, at: int) -> float:
+    """One score of the protocol, in the mean of the runs."""
+    return fmean(record.scores_under(protocol)[at].value for record in records)
 
 
 def rows_of(records: Sequence[RunRecord]) -> list[Row]:
@@ -149,5 +151,5 @@ def _parted(word: str) -> list[str]:
 
 
 def _rank(row: Row) -> tuple[float, str, str]:
-    mean, lower = row.spreads[0].mean, row.first.scores[0].better == "lower"
+    mean, lower = row.spread_under(row.first.protocol, 0).mean, row.first.scores[0].better == "lower"
     return mean if lower else -mean, row.first.model.name, row.first.run

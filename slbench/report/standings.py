@@ -136,16 +136,20 @@ def _ranked(group: Group, lines: Sequence[Entry], rules: Rules) -> list[tuple[En
 
     A line never has a better place than one of a better value.
     """
+    if not group.tested:
+        values = [one.value for one in lines]
+        first = {value: place for place, value in reversed(list(enumerate(values, 1)))}
+        return [(one, first[one.value]) for one in lines]
     ahead = [0] * len(lines)
     for better, worse in combinations(range(len(lines)), 2):
-        ahead[worse] += _told_apart(lines[better], lines[worse], group, rules)
+        ahead[worse] += _told_apart(lines[better], lines[worse], rules)
     return list(zip(lines, accumulate((1 + count for count in ahead), max), strict=True))
 
 
-def _told_apart(better: Entry, worse: Entry, group: Group, rules: Rules) -> bool:
+def _told_apart(better: Entry, worse: Entry, rules: Rules) -> bool:
     if better.value == worse.value:
         return False
-    if not group.tested or better.answered is None or worse.answered is None:
+    if better.answered is None or worse.answered is None:
         return True
     difference, p = _tested(better.metric, better.answered, worse.answered)
     agrees = difference > 0 if better.better == "lower" else difference < 0

@@ -33,7 +33,7 @@ def written(output_format: str, found: Gathered) -> str:
 
 def _tables(found: Gathered) -> str:
     text = StringIO()
-    console = Console(width=WIDTH, file=text, markup=False, highlight=False)
+    console = Console(width=WIDTH, file=text, markup=False, emoji=False, highlight=False)
     for table in board_tables(found.standings, found.rules):
         console.print(table)
     return text.getvalue()

@@ -130,15 +130,24 @@ def test_scores_that_the_predictions_do_not_give_are_not_ranked(results: Path) -
     path = complete(results)[0]
     score = json.loads(path.read_text())["scores"][0] | {"value": 99.0}
     edit_record(path, scores=[score])
-    board = read_board(results)
+    board = read_board(results, validate=True)
     assert len(board.records) == 1
     assert "does not score what the record says in top1-instance" in dict(board.left_out)[str(path)]
+
+
+def test_an_older_record_is_scored_again_unasked(results: Path) -> None:
+    path = complete(results)[0]
+    values = json.loads(path.read_text())
+    del values["record_sha256"]
+    score = values["scores"][0] | {"value": 99.0}
+    path.write_text(json.dumps(values | {"schema_version": 1, "scores": [score]}))
+    assert "does not score what the record says" in dict(read_board(results).left_out)[str(path)]
 
 
 def test_a_partial_run_that_hides_it_is_not_ranked(results: Path) -> None:
     path = next(p for p in results.rglob("*.json") if json.loads(p.read_text())["barred"])
     edit_record(path, barred=[])
-    board = read_board(results)
+    board = read_board(results, validate=True)
     assert "does not answer all 12 clips" in dict(board.left_out)[str(path)]
 
 
