@@ -51,6 +51,8 @@ def leaderboard(
 ) -> None:
     """Rank complete runs beside published scores, among rows that may be compared; what is left out is named on stderr.
 
+    By default a terminal shows the tasks that have runs; files and other formats hold all.
+
     Runs that differ in nothing but seeds are one row, with their mean and standard deviation.
     """
     from slbench.cli.console import errors, show
@@ -72,8 +74,11 @@ def leaderboard(
     if output is not None:
         write_text(output, written(output_format.value, found))
     elif output_format == Format.table:
-        for table in board_tables(found.standings, found.rules):
+        measured = [one for one in found.standings if task or any(line.entry.seeds for line in one.lines)]
+        for table in board_tables(measured, found.rules):
             show(table)
+        if others := sorted({one.task for one in found.standings} - {one.task for one in measured}):
+            errors().print(f"no run of these tasks, --task shows the other scores: {', '.join(others)}", soft_wrap=True)
     else:
         typer.echo(written(output_format.value, found), nl=False)
     for place, reason in found.left_out:

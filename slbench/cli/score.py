@@ -71,7 +71,7 @@ def score(
         int | None, typer.Option(min=0, help=f"Samples to show that differ from those of OTHER, by default {SHOWN}.")
     ] = None,
     release: Annotated[
-        Path | None, typer.Option(help="Description of the release that PREDICTIONS are from (TOML), for --record.")
+        Path | None, typer.Option(help="Where PREDICTIONS were released (TOML, see CONTRIBUTING).")
     ] = None,
     record: Annotated[
         Path | None, typer.Option(help="File to write the scores to, for a leaderboard; never the predictions.")

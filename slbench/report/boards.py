@@ -17,6 +17,8 @@ WIDE = ("inputs", "poses", "clips", "seeds", "hardware", "clips/s", "marks")
 SPREAD = "±: standard deviation over n seeds; the figure is their mean; no interval."
 MORE = "+n after a run's name: n more runs are in the row."
 PREFACE = """\
+# Leaderboard of sign-language understanding
+
 Scores that were measured with slbench or scored from released predictions, beside those that were published.
 
 - **place**: among rows with the same letter, which alone may be compared: same task and version, split, protocol and

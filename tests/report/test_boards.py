@@ -86,7 +86,7 @@ def test_csv_and_json_hold_the_same_rows() -> None:
 def test_nothing_is_an_empty_board() -> None:
     assert board_csv([]) == ""
     assert json.loads(board_json([], rules())) == []
-    assert "## " not in page([])
+    assert "\n## " not in page([])
 
 
 def test_marks_and_hands_are_explained_where_they_stand() -> None:
