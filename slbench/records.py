@@ -15,10 +15,12 @@ from pydantic import Field, ValidationError, model_validator
 
 from slbench.cards import Family, Frozen, TextUnit
 from slbench.errors import OutputError
-from slbench.files import text_digest
+from slbench.files import file_digest, text_digest
 from slbench.metrics.base import Answer, Better, Unit
 
 SCHEMA_VERSION: Literal[2] = 2
+PREDICTIONS = ".predictions.jsonl"
+"""How the names of a run's predictions end; its record beside them ends in `.json`."""
 USERS_FILE = "a file of the user's"
 """How `ModelStamp.weights_from` ends where the user named the weights."""
 
@@ -309,6 +311,20 @@ def read_record(path: Path) -> RunRecord:
         return parse_record(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise OutputError(f"{path}: cannot be read as a run record ({error}); remove it or run again") from error
+
+
+def read_run(path: Path) -> tuple[RunRecord, list[Prediction]]:
+    """A record and the predictions beside it.
+
+    Raises:
+        OutputError: either cannot be read, or the predictions are not those that were scored.
+    """
+    record, place = read_record(path), path.with_suffix(PREDICTIONS)
+    if not place.is_file():
+        raise OutputError(f"{place}: there is no such file; the predictions of a run lie beside its record {path.name}")
+    if file_digest(place) != record.predictions_sha256:
+        raise OutputError(f"{place}: is not the file that was scored; restore it or run again")
+    return record, parse_predictions(place.read_text(encoding="utf-8"), str(place))
 
 
 def parse_record(text: str, place: str) -> RunRecord:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from slbench.errors import OutputError
-from slbench.files import file_digest
 from slbench.metrics.paired import Change, Comparison
-from slbench.records import RunRecord, parse_predictions, read_record
+from slbench.records import RunRecord, read_run
 from slbench.scoring.compare import FileComparison, compare_files
 from slbench.scoring.load import Request
 
@@ -85,7 +84,7 @@ def checked(baseline: Path, run: Path, limits: Limits) -> Checked:
         OutputError: a record cannot be read, or its predictions are not those that it was made from.
         DataError: the two are not of the same samples.
     """
-    before, after = _read(baseline), _read(run)
+    (before, _), (after, _) = read_run(baseline), read_run(run)
     if (before.task.name, before.task.split) != (after.task.name, after.task.split):
         raise OutputError(
             f"{run}: is of {after.task.name}, {after.task.split}; the baseline {baseline} is of {before.task.name}, "
@@ -101,17 +100,6 @@ def checked(baseline: Path, run: Path, limits: Limits) -> Checked:
         *([] if limits.slower is None else [_throughput(before, after, limits.slower, limits.calibrated)]),
     )
     return Checked(baseline, before, after, verdicts, moved, comparison)
-
-
-def _read(path: Path) -> RunRecord:
-    record = read_record(path)
-    predictions = path.with_suffix(".predictions.jsonl")
-    if not predictions.is_file():
-        raise OutputError(f"{path}: its predictions {predictions.name} are not beside it")
-    if file_digest(predictions) != record.predictions_sha256:
-        raise OutputError(f"{predictions}: is not the file that was scored; restore it or run again")
-    parse_predictions(predictions.read_text(encoding="utf-8"), str(predictions))
-    return record
 
 
 def _drop(comparison: Comparison) -> float:

@@ -3,9 +3,12 @@
 import gc
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from slbench.report.gathering import Gathered
 
 RESULTS = Path("results")
 
@@ -55,34 +58,40 @@ def leaderboard(
 
     Runs that differ in nothing but seeds are one row, with their mean and standard deviation.
     """
-    from slbench.cli.console import errors, show
-    from slbench.files import write_text
-    from slbench.report.boards import board_tables
-    from slbench.report.gathering import Wanted, gather
-    from slbench.report.written import written
-
     folder = None if results == RESULTS and not results.is_dir() else results
     if validate:
         _validate(folder)
         return
-    wanted = Wanted(*(tuple(names or ()) for names in (task, split, metric, protocol, modality)))
-    found = gather(folder, wanted, alone)
+    from slbench.cli.console import errors
+    from slbench.files import write_text
+    from slbench.report.gathering import Wanted, gather
+    from slbench.report.written import written
+
+    found = gather(folder, Wanted(*(tuple(names or ()) for names in (task, split, metric, protocol, modality))), alone)
     gc.freeze()  # what was read stays to the end, so nobody need look whether it is garbage
     if not found.runs:
         of = f" of {', '.join(task)}" if task else ""
         errors().print(f"no complete run{of} under {results} (looked for <task>/<model>/<run>.json)", soft_wrap=True)
     if output is not None:
         write_text(output, written(output_format.value, found))
-    elif output_format == Format.table:
-        measured = [one for one in found.standings if task or any(line.entry.seeds for line in one.lines)]
-        for table in board_tables(measured, found.rules):
-            show(table)
-        if others := sorted({one.task for one in found.standings} - {one.task for one in measured}):
-            errors().print(f"no run of these tasks, --task shows the other scores: {', '.join(others)}", soft_wrap=True)
+    elif output_format is Format.table:
+        _show(found, bool(task))
     else:
         typer.echo(written(output_format.value, found), nl=False)
     for place, reason in found.left_out:
         errors().print(f"left out: {place}: {reason}", style="yellow", soft_wrap=True)
+
+
+def _show(found: "Gathered", asked: bool) -> None:
+    """Tables of the tasks that were asked for, or else of those that have runs."""
+    from slbench.cli.console import errors, show
+    from slbench.report.boards import board_tables
+
+    shown = [one for one in found.standings if asked or any(line.entry.kind == "measured" for line in one.lines)]
+    for table in board_tables(shown, found.rules):
+        show(table)
+    if others := sorted({one.task for one in found.standings} - {one.task for one in shown}):
+        errors().print(f"no run of these tasks, --task shows the other scores: {', '.join(others)}", soft_wrap=True)
 
 
 def _validate(folder: Path | None) -> None:

@@ -48,7 +48,16 @@ from slbench.errors import OptionError
 from slbench.files import file_digest, text_digest, write_text
 from slbench.metrics.protocols import get_protocol
 from slbench.modeling.base import Model
-from slbench.records import Options, RunRecord, answers_of, mean_measures, predictions_text, record_text, sealed
+from slbench.records import (
+    PREDICTIONS,
+    Options,
+    RunRecord,
+    answers_of,
+    mean_measures,
+    predictions_text,
+    record_text,
+    sealed,
+)
 
 UNTRAINED = "untrained"
 """Digest of the weights of a mock run whose model has none."""
@@ -198,7 +207,7 @@ class Run:
     @property
     def predictions_path(self) -> Path:
         """The predictions, beside the record."""
-        return self.folder / f"{self.name}.predictions.jsonl"
+        return self.folder / f"{self.name}{PREDICTIONS}"
 
     @cached_property
     def journal(self) -> Journal:

@@ -11,7 +11,7 @@ from slbench.errors import CardError, OutputError
 from slbench.files import file_digest, text_digest
 from slbench.metrics.base import Answer
 from slbench.metrics.protocols import Protocol, get_protocol
-from slbench.records import RunRecord, ScoreStamp, answers_of, parse_predictions, parse_record
+from slbench.records import PREDICTIONS, RunRecord, ScoreStamp, answers_of, parse_predictions, parse_record
 from slbench.report.rows import Row, rows_of
 from slbench.report.tables import composed
 
@@ -28,7 +28,7 @@ class Board:
     def predictions_of(self, record: RunRecord) -> Path | None:
         """The file beside the record; None of a record that was read from no file."""
         place = self.places.get(run_id(record))
-        return None if place is None else place.with_suffix(".predictions.jsonl")
+        return None if place is None else place.with_suffix(PREDICTIONS)
 
     def groups(self) -> list[tuple[str, list[Row]]]:
         """(heading, rows with the best first) of every board, in order of their headings.
@@ -92,7 +92,7 @@ def read_board(folder: Path, tasks: Sequence[str] = (), validate: bool = False) 
     for path in (path for place in places for path in sorted(place.glob("*/*.json"))):
         try:
             record = parse_record(path.read_text(encoding="utf-8"), path.name)
-            reasons = _misplaced(record, path) or _reasons(record, path.with_suffix(".predictions.jsonl"), validate)
+            reasons = _misplaced(record, path) or _reasons(record, path.with_suffix(PREDICTIONS), validate)
         except (OutputError, CardError, UnicodeDecodeError, OSError) as error:
             left_out.append((str(path), str(error)))
             continue

@@ -9,10 +9,11 @@ from slbench.data.listing import check_listing, source_of_count
 from slbench.errors import DataError
 from slbench.files import file_digest
 from slbench.metrics.protocols import Protocol
+from slbench.records import PREDICTIONS
 from slbench.scoring.files import read_predictions, read_references
 from slbench.scoring.matching import Matched, match
 from slbench.scoring.plain import PREDICTED, TRUTH
-from slbench.scoring.plan import PREDICTIONS, Asked, Plan, plan, record_of, unit_of
+from slbench.scoring.plan import Asked, Plan, plan, record_of, unit_of
 from slbench.scoring.source import Sample, Table
 
 UNSPACED = ("Chinese", "Japanese")

@@ -11,7 +11,7 @@ from slbench import catalog
 from slbench.cards import DatasetCard, Family, TaskCard, TextUnit
 from slbench.errors import OptionError
 from slbench.metrics.protocols import PROTOCOLS, Protocol, get_protocol, protocols_for
-from slbench.records import RunRecord, read_record
+from slbench.records import PREDICTIONS, RunRecord, read_record
 from slbench.scoring.guess import family_of
 
 ALL = "all"
@@ -19,8 +19,6 @@ ALL = "all"
 WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 """Han, Hiragana and Katakana: scripts that put no spaces between words."""
 LETTER = re.compile(r"[^\W\d_]")
-PREDICTIONS = ".predictions.jsonl"
-"""How the names of a run's predictions end; its record beside them ends in `.json`."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,9 @@ from slbench import catalog
 from slbench.cards import DatasetCard, TaskCard
 from slbench.data.store import ClipRow
 from slbench.errors import OutputError, SlbenchError
-from slbench.files import file_digest
 from slbench.metrics.protocols import Protocol, get_protocol
-from slbench.records import Prediction, RunRecord, parse_predictions, read_record
+from slbench.records import PREDICTIONS, Prediction, RunRecord, read_run
 from slbench.scoring.load import is_readable
-from slbench.scoring.plan import PREDICTIONS
 
 
 @dataclass(frozen=True)
@@ -58,24 +56,14 @@ def load_run(path: Path) -> LoadedRun:
     Raises:
         OutputError: the record or its predictions cannot be read, or do not belong together.
     """
-    record = read_record(path)
-    answered = _predictions(path, record)
+    record, found = read_run(path)
+    if not found:
+        raise OutputError(f"{path}: holds no prediction, so there is nothing to report")
+    answered = sorted(found, key=lambda one: one.id)
     clips, notes = _clips(record)
     groups, grouped_by = _groups(record, clips, [one.id for one in answered])
     protocol = get_protocol(record.protocol, record.task.family, record.task.unit)
     return LoadedRun(path, record, tuple(answered), protocol, clips, groups, grouped_by, notes)
-
-
-def _predictions(path: Path, record: RunRecord) -> list[Prediction]:
-    place = path.with_suffix(PREDICTIONS)
-    if not place.is_file():
-        raise OutputError(f"{place}: there is no such file; a report needs the predictions beside the record")
-    if file_digest(place) != record.predictions_sha256:
-        raise OutputError(f"{place}: is not the file that was scored; restore it or run again")
-    found = parse_predictions(place.read_text(encoding="utf-8"), str(place))
-    if not found:
-        raise OutputError(f"{place}: holds no prediction, so there is nothing to report")
-    return sorted(found, key=lambda one: one.id)
 
 
 def _dataset(record: RunRecord) -> tuple[TaskCard, DatasetCard] | None:

@@ -263,7 +263,7 @@ def test_predictions_must_be_those_of_the_record(copied: Path) -> None:
     with pytest.raises(OutputError, match="is not the file that was scored"):
         load_run(copied)
     predictions.unlink()
-    with pytest.raises(OutputError, match="a report needs the predictions"):
+    with pytest.raises(OutputError, match="the predictions of a run lie beside its record"):
         load_run(copied)
     predictions.write_text("")
     edit_record(copied, predictions_sha256=file_digest(predictions))
