@@ -1,19 +1,19 @@
 """A run against its baseline: what is looked at, what fails, and which clips moved."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from slbench.errors import OutputError
+from slbench.checking.differences import claims, hardware, settings, surroundings
+from slbench.errors import DataError, OutputError
 from slbench.metrics.paired import Change, Comparison
 from slbench.records import RunRecord, read_run
 from slbench.scoring.compare import FileComparison, compare_files
 from slbench.scoring.load import Request
 
 Status = Literal["passed", "failed", "not compared"]
-SAME = ("device", "batch_size", "precision", "workers")
-"""Options that speeds must share to be compared."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ class Checked:
     comparison: Comparison
 
     @property
+    def changed(self) -> list[str]:
+        """What the records say is not the same, so what a difference may be from."""
+        return [*claims(self.baseline, self.run), *surroundings(self.baseline, self.run)]
+
+    @property
     def failed(self) -> bool:
         """Whether anything failed."""
         return any(verdict.status == "failed" for verdict in self.verdicts)
@@ -81,17 +86,18 @@ def checked(baseline: Path, run: Path, limits: Limits) -> Checked:
     """Compare two records, whose predictions lie beside them.
 
     Raises:
-        OutputError: a record cannot be read, or its predictions are not those that it was made from.
-        DataError: the two are not of the same samples.
+        OutputError: a record cannot be read, is the baseline, is of another task or version, or its predictions
+            are not those that it was made from.
+        DataError: the two are not of the same samples, or their score is no number.
     """
     (before, _), (after, _) = read_run(baseline), read_run(run)
-    if (before.task.name, before.task.split) != (after.task.name, after.task.split):
-        raise OutputError(
-            f"{run}: is of {after.task.name}, {after.task.split}; the baseline {baseline} is of {before.task.name}, "
-            f"{before.task.split}"
-        )
+    if baseline.resolve() == run.resolve():
+        raise OutputError(f"{run}: is the baseline itself; name the record of another run")
+    _check_task(baseline, before, run, after)
     found = compare_files(Request(baseline), Request(run), None, before.task.clips, seed=0)
     comparison = found.compared[0].comparisons[0]
+    if not math.isfinite(comparison.difference):
+        raise DataError(f"{run}: {scores(comparison)} is no number, so it cannot be compared; look at the references")
     moved = tuple(_moved(found))
     verdicts = (
         _quality(comparison, limits.significance),
@@ -100,6 +106,13 @@ def checked(baseline: Path, run: Path, limits: Limits) -> Checked:
         *([] if limits.slower is None else [_throughput(before, after, limits.slower, limits.calibrated)]),
     )
     return Checked(baseline, before, after, verdicts, moved, comparison)
+
+
+def _check_task(baseline: Path, before: RunRecord, run: Path, after: RunRecord) -> None:
+    """Raise OutputError where scores of the two mean different things."""
+    one, other = (f"{task.name} {task.version}, {task.split}" for task in (before.task, after.task))
+    if one != other:
+        raise OutputError(f"{run}: is of {other}; the baseline {baseline} is of {one}; compare runs of one task")
 
 
 def _drop(comparison: Comparison) -> float:
@@ -127,16 +140,18 @@ def _tolerance(comparison: Comparison, tolerance: float) -> Verdict:
 
 
 def _predictions(before: RunRecord, after: RunRecord, moved: tuple[Moved, ...], exact: bool) -> Verdict:
-    told = f"{len(moved)} of {before.task.clips} clips are answered otherwise"
-    if not exact:
-        return Verdict("predictions", "passed", told if moved else "all the same")
+    told = f"{len(moved)} of {after.scores[0].samples} clips are answered otherwise"
+    if failed := len(after.failed.keys() - before.failed.keys()):
+        told += f", {failed} of them not at all"
     if before.predictions_sha256 == after.predictions_sha256:
         return Verdict("predictions", "passed", "the same bytes")
     if not moved:
         told = "all texts are the same, but rankings or measures beside them differ"
-    if claims := _other_claims(before, after):
-        return Verdict("predictions", "not compared", f"{told}; so do {', '.join(claims)}, so nothing claims otherwise")
-    around = _other_surroundings(before, after)
+    if not exact:
+        return Verdict("predictions", "passed", told)
+    if other := claims(before, after):
+        return Verdict("predictions", "not compared", f"not compared exactly: {told}; so do {', '.join(other)}")
+    around = surroundings(before, after)
     return Verdict(
         "predictions", "failed",
         f"{told}, though card, weights, code, task and options are the same"
@@ -144,59 +159,23 @@ def _predictions(before: RunRecord, after: RunRecord, moved: tuple[Moved, ...], 
     )  # fmt: skip
 
 
-def _other_claims(before: RunRecord, after: RunRecord) -> list[str]:
-    """Of what decides predictions, what the records themselves say is not the same."""
-    exact = before.options.precision == "float32"
-    unlike = {"batch_size", "workers"} if exact else {"workers"}
-    pairs = {
-        "the model card": (before.model.digest, after.model.digest),
-        "the model's code": (before.model.code_sha256, after.model.code_sha256),
-        "the weights": (before.model.weights_sha256, after.model.weights_sha256),
-        "what it looks at": (before.model.inputs, after.model.inputs),
-        "the task card": (before.task.digest, after.task.digest),
-        "the data": (before.task.data_digest, after.task.data_digest),
-        "the options": (before.options.model_dump(exclude=unlike), after.options.model_dump(exclude=unlike)),
-    }
-    return [name for name, (one, other) in pairs.items() if one != other]
-
-
-def _other_surroundings(before: RunRecord, after: RunRecord) -> list[str]:
-    one, other = before.environment, after.environment
-    packages = [
-        f"{name} {one.packages[name]} → {other.packages[name]}"
-        for name in sorted(one.packages.keys() & other.packages.keys())
-        if one.packages[name] != other.packages[name]
-    ]
-    parts = {"slbench's code elsewhere": "source_sha256", "processor": "processor", "threads": "threads"}
-    return [*packages, *(name for name, key in parts.items() if getattr(one, key) != getattr(other, key))]
-
-
 def _throughput(before: RunRecord, after: RunRecord, slower: float, calibrated: bool) -> Verdict:
-    ratio = after.cost.clips_per_second / before.cost.clips_per_second
-    speeds = f"{before.cost.clips_per_second:.1f} → {after.cost.clips_per_second:.1f} clips/s"
-    other = _other_hardware(before, after)
-    if other or calibrated:
-        one, two = before.cost.calibration_seconds, after.cost.calibration_seconds
-        settings = [name for name in SAME if getattr(before.options, name) != getattr(after.options, name)]
-        if one is None or two is None or settings:
-            why = f"another {' and '.join(settings)}" if settings else "no calibration in both records"
-            return Verdict("throughput", "not compared", f"{speeds}; {', '.join([*other, why])}")
-        ratio *= two / one
-        speeds += f", calibration {1000 * one:.1f} → {1000 * two:.1f} ms"
+    one, two = before.cost, after.cost
+    speeds = f"{one.clips_per_second:.1f} → {two.clips_per_second:.1f} clips/s"
+    machine, why, times_as_long = hardware(before, after), settings(before, after), 1.0
+    if machine or calibrated:
+        if one.calibration_seconds and two.calibration_seconds:
+            times_as_long = two.calibration_seconds / one.calibration_seconds
+            speeds += f", calibration {1000 * one.calibration_seconds:.1f} → {1000 * two.calibration_seconds:.1f} ms"
+        else:
+            why += [*machine, "no calibration in both records"]
+    if not one.clips_per_second:
+        why += ["the baseline is too slow for its speed to be told"]
+    if why:
+        return Verdict("throughput", "not compared", f"{speeds}; {', '.join(why)}")
+    ratio = two.clips_per_second / one.clips_per_second * times_as_long
     told = f"{speeds}: {ratio:.2f} of the baseline's speed, at least {slower:g} asked"
     return Verdict("throughput", "failed" if ratio < slower else "passed", told)
-
-
-def _other_hardware(before: RunRecord, after: RunRecord) -> list[str]:
-    """What keeps two speeds from being compared as they are."""
-    hardware = [
-        f"another {name}"
-        for name in ("processor", "threads", "accelerator")
-        if getattr(before.environment, name) != getattr(after.environment, name)
-    ]
-    return hardware + [
-        f"another {name}" for name in SAME if getattr(before.options, name) != getattr(after.options, name)
-    ]
 
 
 def _moved(found: FileComparison) -> Iterator[Moved]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from io import StringIO
@@ -18,6 +19,10 @@ WIDTH = 120
 """Columns of a text that is written to a file."""
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write, section 2.2."""
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode's categories of what a terminal would obey, and of what ends a line."""
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of the text behind it."""
 
 
 def check_tables(found: Sequence[Checked], count: int) -> Iterator[Table]:
@@ -25,7 +30,9 @@ def check_tables(found: Sequence[Checked], count: int) -> Iterator[Table]:
     for one in found:
         table = simple_table(_title(one), ("", "checked", "found"))
         for verdict in one.verdicts:
-            table.add_row(verdict.status, verdict.name, verdict.told)
+            table.add_row(verdict.status, verdict.name, _visible(verdict.told))
+        if one.changed:
+            table.caption, table.caption_justify = _visible(_not_the_same(one)), "left"
         yield table
         if one.moved and count:
             yield _moved_table(one, count)
@@ -33,14 +40,30 @@ def check_tables(found: Sequence[Checked], count: int) -> Iterator[Table]:
 
 def _title(one: Checked) -> str:
     composed = [COMPOSED] if one.baseline.task.composed else []
-    return ", ".join([one.name, f"{one.baseline.task.clips} clips", *composed, "failed" if one.failed else "passed"])
+    clips = f"{one.comparison.samples} clips"
+    return _visible(", ".join([one.name, clips, *composed, "failed" if one.failed else "passed"]))
+
+
+def _not_the_same(one: Checked) -> str:
+    return f"Not as in the baseline: {', '.join(one.changed)}."
+
+
+def check_summary(found: Sequence[Checked]) -> str:
+    """How many baselines were checked, and what failed; nothing of one alone, whose title says it."""
+    if len(found) == 1:
+        return ""
+    failed = [
+        f"{one.name} ({', '.join(v.name for v in one.verdicts if v.status == 'failed')})" for one in found if one.failed
+    ]
+    told = f"{len(failed)} failed: {'; '.join(failed)}" if failed else "none failed"
+    return _visible(f"{len(found)} baselines checked, {told}")
 
 
 def _moved_table(one: Checked, count: int) -> Table:
     shown = one.moved[:count]
     table = simple_table(f"{_how_many(one, shown)}, the worst first", ("sample", "adds", "", "text"), numbers=("adds",))
     for moved in shown:
-        table.add_row(moved.id, f"{moved.influence:+.3f}", "ref", moved.reference)
+        table.add_row(_visible(moved.id), f"{moved.influence:+.3f}", "ref", _visible(moved.reference))
         table.add_row("", "", "before", _text(moved.before))
         table.add_row("", "", "after", _text(moved.after))
     return table
@@ -51,7 +74,15 @@ def _how_many(one: Checked, shown: Sequence[Moved]) -> str:
 
 
 def _text(hypothesis: str | None) -> str:
-    return "(failed)" if hypothesis is None else hypothesis or "(empty)"
+    return "(failed)" if hypothesis is None else _visible(hypothesis) or "(empty)"
+
+
+def _visible(text: str) -> str:
+    """The text with escapes for what a terminal or a page would obey instead of showing it."""
+    return "".join(
+        repr(letter)[1:-1] if unicodedata.category(letter) in _UNSEEN or _TURNING.match(letter) else letter
+        for letter in text
+    )
 
 
 def check_text(found: Sequence[Checked], count: int) -> str:
@@ -60,7 +91,8 @@ def check_text(found: Sequence[Checked], count: int) -> str:
     console = Console(width=WIDTH, file=text, markup=False, emoji=False, highlight=False)
     for table in check_tables(found, count):
         console.print(table)
-    return text.getvalue()
+    summary = check_summary(found)
+    return text.getvalue() + (f"{summary}\n" if summary else "")
 
 
 def check_json(found: Sequence[Checked]) -> str:
@@ -73,6 +105,7 @@ def check_json(found: Sequence[Checked]) -> str:
             "run": one.run.run,
             "composed": one.baseline.task.composed,
             "failed": one.failed,
+            "changed": one.changed,
             "verdicts": [asdict(verdict) for verdict in one.verdicts],
             "comparison": asdict(one.comparison),
             "moved": [asdict(moved) for moved in one.moved],
@@ -84,20 +117,24 @@ def check_json(found: Sequence[Checked]) -> str:
 
 def check_markdown(found: Sequence[Checked], count: int) -> str:
     """A section a baseline; all that comes from data is escaped."""
-    return "\n".join(line for one in found for line in _section(one, count))
+    summary = check_summary(found)
+    heading = [f"# {markdown(summary)}", ""] if summary else []
+    return "\n".join([*heading, *(line for one in found for line in _section(one, count))])
 
 
 def _section(one: Checked, count: int) -> Iterator[str]:
     yield from (f"## {markdown(_title(one))}", "", "| | checked | found |", "| --- | --- | --- |")
-    yield from (f"| {v.status} | {v.name} | {markdown(v.told)} |" for v in one.verdicts)
+    yield from (f"| {v.status} | {v.name} | {markdown(_visible(v.told))} |" for v in one.verdicts)
     yield ""
+    if one.changed:
+        yield from (markdown(_visible(_not_the_same(one))), "")
     if one.moved and count:
         shown = one.moved[:count]
         yield from (f"{markdown(_how_many(one, shown))}, the worst first:", "")
         yield from ("| sample | adds | reference | before | after |", "| --- | ---: | --- | --- | --- |")
         for moved in shown:
-            texts = map(markdown, (moved.reference, _text(moved.before), _text(moved.after)))
-            yield f"| {markdown(moved.id)} | {moved.influence:+.3f} | {' | '.join(texts)} |"
+            texts = map(markdown, (_visible(moved.reference), _text(moved.before), _text(moved.after)))
+            yield f"| {markdown(_visible(moved.id))} | {moved.influence:+.3f} | {' | '.join(texts)} |"
         yield ""
 
 
@@ -120,6 +157,9 @@ def _suite(root: ET.Element, one: Checked, count: int) -> None:
         root, "testsuite", name=_xml(one.name), tests=str(len(one.verdicts)), failures=str(counts["failed"]),
         skipped=str(counts["not compared"]),
     )  # fmt: skip
+    if one.changed:
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", name="changed", value=_xml(", ".join(one.changed)))
     for verdict in one.verdicts:
         case = ET.SubElement(suite, "testcase", classname=_xml(one.name), name=verdict.name)
         if verdict.status == "failed":
@@ -132,7 +172,11 @@ def _suite(root: ET.Element, one: Checked, count: int) -> None:
 
 def _clips(one: Checked, count: int) -> str:
     moved = one.moved[:count]
-    return "\n".join(f"{m.id}: {m.reference!r}: {_text(m.before)!r} → {_text(m.after)!r}" for m in moved)
+    return "\n".join(f"{m.id}: {m.reference!r}: {_quoted(m.before)} → {_quoted(m.after)}" for m in moved)
+
+
+def _quoted(hypothesis: str | None) -> str:
+    return "(failed)" if hypothesis is None else repr(hypothesis)
 
 
 def _xml(text: str) -> str:

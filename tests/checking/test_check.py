@@ -54,7 +54,7 @@ def written(path: Path, answers: list[Prediction], **changes: object) -> Path:
     return path
 
 
-def part(name: str, **changes: object) -> dict[str, object]:
+def part(name: str, /, **changes: object) -> dict[str, object]:
     """A part of the record, changed."""
     return {name: json.loads(BASELINE.read_text())[name] | changes}
 
@@ -125,7 +125,9 @@ def test_other_predictions_fail_only_where_everything_claims_to_be_the_same(base
         (part("model", weights_sha256="0" * 64), "the weights"),
         (part("task", digest="0" * 64), "the task card"),
         (part("task", data_digest="0" * 64), "the data"),
-        (part("options", num_beams=1), "the options"),
+        (part("options", num_beams=1), "the option num_beams 4 → 1"),
+        (part("model", name="other"), "the model knn-dtw → other"),
+        (part("task", pictures_digest="0" * 64), "the pictures"),
     ],
 )
 def test_what_claims_to_be_another_is_not_compared_exactly_and_said(baseline: Path, changes: dict, told: str) -> None:
@@ -139,7 +141,7 @@ def test_the_batch_size_is_no_excuse_in_float32_and_surroundings_are_named(basel
     run = run_of(baseline, worse=1, **part("options", batch_size=3, workers=2), **environment)
     verdict = verdicts(baseline, run, exact=True)["predictions"]
     assert verdict.status == "failed"
-    assert "what differs around them: slbench's code elsewhere" in verdict.told
+    assert "what differs around them: slbench's own code" in verdict.told
 
 
 def test_other_rankings_are_other_predictions(baseline: Path) -> None:
@@ -160,14 +162,16 @@ def test_speeds_of_one_machine_are_compared_as_they_are(baseline: Path) -> None:
     assert verdicts(baseline, run, slower=0.6)["throughput"].status == "passed"
 
 
-@pytest.mark.parametrize("other", [{"processor": "another"}, {"threads": 64}, {"accelerator": "NVIDIA H100"}])
+@pytest.mark.parametrize(
+    "other", [{"processor": "another"}, {"threads": 64}, {"accelerator": "NVIDIA H100"}, {"platform": "Windows-11"}]
+)
 def test_speeds_of_other_hardware_need_the_calibration(baseline: Path, other: dict[str, object]) -> None:
     """The new machine is half as fast at everything, so the same program has lost nothing."""
     environment = part("environment", **other)
     run = run_of(baseline, **environment, **part("cost", clips_per_second=SPEED * 0.5, calibration_seconds=0.02))
     verdict = verdicts(baseline, run, slower=0.8)["throughput"]
     assert verdict.status == "not compared"
-    assert f"another {next(iter(other))}" in verdict.told
+    assert next(iter(other)) in verdict.told
     edit_record(baseline, **part("cost", calibration_seconds=0.01))
     assert verdicts(baseline, run, slower=0.99)["throughput"].status == "passed"
     slow = run_of(baseline, **environment, **part("cost", clips_per_second=SPEED * 0.5, calibration_seconds=0.01))
@@ -181,7 +185,22 @@ def test_the_calibration_counts_where_it_is_asked_for_and_never_other_options(ba
     assert verdicts(baseline, run, slower=0.9, calibrated=True)["throughput"].status == "passed"
     batches = run_of(baseline, **part("options", batch_size=1), **part("cost", calibration_seconds=0.02))
     verdict = verdicts(baseline, batches, slower=0.9)["throughput"]
-    assert (verdict.status, "another batch_size" in verdict.told) == ("not compared", True)
+    assert (verdict.status, "batch_size 32 → 1" in verdict.told) == ("not compared", True)
+
+
+def test_a_speed_that_was_rounded_to_nothing_is_no_measure(baseline: Path) -> None:
+    edit_record(baseline, **part("cost", clips_per_second=0.0))
+    verdict = verdicts(baseline, run_of(baseline), slower=0.8)["throughput"]
+    assert (verdict.status, "too slow" in verdict.told) == ("not compared", True)
+
+
+def test_clips_that_are_no_longer_answered_are_counted(baseline: Path) -> None:
+    names = {one.id for one in RIGHT[:2]}
+    gone = {"hypothesis": None, "top_k": (), "error": "gone"}
+    answers = [one.model_copy(update=gone) if one.id in names else one for one in ANSWERED]
+    run = written(baseline.parent.parent / "after" / "test-after.json", answers, failed=dict.fromkeys(names, "gone"))
+    told = verdicts(baseline, run)["predictions"].told
+    assert told == "2 of 104 clips are answered otherwise, 2 of them not at all"
 
 
 def test_clips_that_moved_are_named_the_worst_first(baseline: Path) -> None:
@@ -204,7 +223,7 @@ def test_clips_that_moved_are_named_the_worst_first(baseline: Path) -> None:
 def test_what_cannot_be_compared_is_refused(baseline: Path) -> None:
     cslr = next((Path(__file__).parents[2] / "results" / "fingerspelling-cslr" / "knn-dtw").glob("*.json"))
     with pytest.raises(
-        OutputError, match=r"is of fingerspelling-cslr, test.*; the baseline .* is of fingerspelling-islr"
+        OutputError, match=r"is of fingerspelling-cslr \S+, test.*; the baseline .* is of fingerspelling-islr"
     ):
         checked(baseline, cslr, Limits())
     fewer = written(baseline.parent.parent / "after" / "test-fewer.json", ANSWERED[:-1])
@@ -217,6 +236,49 @@ def test_what_cannot_be_compared_is_refused(baseline: Path) -> None:
     predictions.unlink()
     with pytest.raises(OutputError, match="there is no such file; the predictions of a run lie beside"):
         checked(baseline, BASELINE, Limits())
+
+
+def test_another_version_of_the_task_is_another_task(baseline: Path) -> None:
+    with pytest.raises(OutputError, match=r"is of fingerspelling-islr 9\.9, test; .*compare runs of one task"):
+        checked(baseline, run_of(baseline, **part("task", version="9.9")), Limits())
+
+
+def test_a_run_is_not_its_own_baseline(baseline: Path) -> None:
+    """Whoever names one file twice, perhaps by a link, would pass for ever."""
+    link = baseline.with_name("link.json")
+    link.symlink_to(baseline)
+    link.with_suffix(".predictions.jsonl").symlink_to(baseline.with_suffix(".predictions.jsonl"))
+    with pytest.raises(OutputError, match="is the baseline itself"):
+        checked(baseline, link, Limits())
+
+
+def test_a_score_that_is_no_number_passes_nothing(tmp_path: Path) -> None:
+    """Without a word in any reference there is no word error rate."""
+    source = next((BASELINE.parents[2] / "fingerspelling-cslr" / "knn-dtw").glob("test-????????.json"))
+    for name in ("before", "after"):
+        path = tmp_path / name / source.name
+        path.parent.mkdir()
+        answers = parse_predictions(source.with_suffix(".predictions.jsonl").read_text(), "")
+        silent = [one.model_copy(update={"reference": ""}) for one in answers]
+        path.with_suffix(".predictions.jsonl").write_text(predictions_text(silent))
+        shutil.copy(source, path)
+        edit_record(path, predictions_sha256=file_digest(path.with_suffix(".predictions.jsonl")))
+    with pytest.raises(DataError, match="is no number"):
+        checked(tmp_path / "before" / source.name, tmp_path / "after" / source.name, Limits())
+
+
+def test_what_is_not_the_same_is_said_whatever_is_checked(baseline: Path) -> None:
+    same = checked(baseline, run_of(baseline), Limits())
+    assert same.changed == []
+    packages = FIRST.environment.packages | {"torch": "9.0", "jiwer": "1.0"}
+    run = run_of(baseline, **part("model", weights_sha256="0" * 64), **part("environment", packages=packages))
+    found = checked(baseline, run, Limits())
+    old = FIRST.environment.packages
+    told = [f"jiwer {old.get('jiwer', 'none')} → 1.0", f"torch {old['torch']} → 9.0"]
+    assert found.changed == ["the weights", *told]
+    for written in (check_text([found], 3), check_markdown([found], 3), check_junit([found], 3), check_json([found])):
+        assert all(change in " ".join(written.split()) for change in found.changed)
+    assert not found.failed
 
 
 HOSTILE = ["<script>alert(1)</script>", "]]> & <b>", "a | b", "`x` *y* [z](javascript:0)", "\x00\x1b[31m\ufffe", "字 é"]
