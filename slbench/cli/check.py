@@ -1,5 +1,6 @@
 """`slbench check`: did anything break since a baseline?"""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +11,17 @@ from slbench.errors import OptionError
 
 if TYPE_CHECKING:
     from slbench.checking.verdicts import Checked, Limits
+    from slbench.engine.request import RunRequest
 
 REPORTS = (".json", ".xml", ".md", ".txt")
+
+
+@dataclass(frozen=True)
+class Cards:
+    """What is run in place of the catalog's cards; None: those."""
+
+    model: str | None
+    task: str | None
 
 
 class Format(StrEnum):
@@ -47,6 +57,7 @@ def check(
         typer.Option("--calibrated", help="Compare speeds by a calibration in each run, as on other hardware."),
     ] = False,
     model: Annotated[str | None, typer.Option(help="Card to run in place of the catalog's.")] = None,
+    task: Annotated[str | None, typer.Option(help="Card of the task in place of the catalog's.")] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the new run's record; by default one that is deleted.")
     ] = None,
@@ -59,20 +70,22 @@ def check(
 ) -> None:
     """Compare a run with a baseline; exit code 1 if quality, predictions or speed fell, 2 if they can't be compared."""
     from slbench.checking.verdicts import Limits
-    from slbench.cli.console import show
+    from slbench.cli.console import out, show
     from slbench.files import write_text
-    from slbench.report.checks import check_tables
+    from slbench.report.checks import check_summary, check_tables
 
     for file in report or ():
         if file.suffix not in REPORTS:
             raise OptionError(f"--report {file}: must end in {', '.join(REPORTS)}")
     limits = Limits(significance, tolerance, exact, slower, calibrated)
-    found = _checked(_records(baseline), run, limits, model, output)
+    found = _checked(_records(baseline), run, limits, Cards(model, task), output)
     for file in report or ():
         write_text(file, _written(file.suffix, found, changes))
     if output_format is Format.text:
         for table in check_tables(found, changes):
             show(table)
+        if summary := check_summary(found):
+            out().print(summary, soft_wrap=True)
     else:
         suffixes = {Format.json: ".json", Format.junit: ".xml", Format.markdown: ".md"}
         typer.echo(_written(suffixes[output_format], found, changes), nl=False)
@@ -96,7 +109,7 @@ def _records(baselines: list[Path]) -> list[Path]:
 
 
 def _checked(
-    baselines: list[Path], run: Path | None, limits: "Limits", model: str | None, output: Path | None
+    baselines: list[Path], run: Path | None, limits: "Limits", cards: Cards, output: Path | None
 ) -> "list[Checked]":
     from slbench.checking.verdicts import checked
 
@@ -104,34 +117,39 @@ def _checked(
         if len(baselines) > 1:
             raise OptionError(f"--run {run}: is one run, but there are {len(baselines)} baselines; name its own")
         return [checked(baselines[0], run, limits)]
-    return _run_again(baselines, limits, model, output)
+    return _run_again(baselines, limits, cards, output)
 
 
-def _run_again(baselines: list[Path], limits: "Limits", model: str | None, output: Path | None) -> "list[Checked]":
-    """Each baseline's command again, in a folder that is kept if it was named."""
+def _run_again(baselines: list[Path], limits: "Limits", cards: Cards, output: Path | None) -> "list[Checked]":
+    """Each baseline's command again, in a folder that is kept if it was named; all are looked at before one runs."""
     import tempfile
 
-    from slbench.checking.rerun import request_of
-    from slbench.checking.verdicts import checked
-    from slbench.cli.console import errors, quiet_libraries, stoppable
-    from slbench.cli.progress import clip_progress
-    from slbench.records import read_record
+    from slbench.cli.console import quiet_libraries
 
-    quiet_libraries()
-    from slbench.engine.evaluate import Run
-
-    found = []
     for path in baselines:
         if output is not None and path.resolve().is_relative_to(output.resolve()):
             raise OptionError(f"--output {output}: holds the baseline {path}, which no run may replace; name another")
+    quiet_libraries()
+    from slbench.checking.rerun import request_of
+    from slbench.checking.verdicts import checked
+    from slbench.records import read_run
+
     with tempfile.TemporaryDirectory(prefix="slbench-check-") as temporary:
-        for path in baselines:
-            request = request_of(read_record(path), output or Path(temporary), model)
-            run = Run(request, lambda line: errors().print(line, soft_wrap=True))
-            with stoppable("nothing was compared"), clip_progress() as report:
-                run.execute(report)
-            found.append(checked(path, run.record_path, limits))
-    return found
+        folder = output or Path(temporary)
+        requests = [request_of(read_run(path)[0], folder, cards.model, cards.task) for path in baselines]
+        return [checked(path, _run(request), limits) for path, request in zip(baselines, requests, strict=True)]
+
+
+def _run(request: "RunRequest") -> Path:
+    """The record of the run."""
+    from slbench.cli.console import errors, stoppable
+    from slbench.cli.progress import clip_progress
+    from slbench.engine.evaluate import Run
+
+    run = Run(request, lambda line: errors().print(line, soft_wrap=True))
+    with stoppable("nothing was compared"), clip_progress() as report:
+        run.execute(report)
+    return run.record_path
 
 
 def _written(suffix: str, found: "list[Checked]", count: int) -> str:

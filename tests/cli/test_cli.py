@@ -46,7 +46,7 @@ def test_options_are_a_promise() -> None:
         "score": "task references protocol family unit split allow-missing overlap bleurt against differences release "
         "record format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
-        "check": "baseline run significance tolerance exact slower calibrated model output changes format report",
+        "check": "baseline run significance tolerance exact slower calibrated model task output changes format report",
         "report": "output format",
         "leaderboard": "results task split metric protocol modality alone format output validate",
     }
