@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from slbench.cli import compare, convert, data, extract, leaderboard, listing, predict, run, score, show, train
+from slbench.cli import compare, convert, data, extract, leaderboard, listing, predict, report, run, score, show, train
 from slbench.errors import SlbenchError
 from slbench.version import __version__
 
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for command in (
     run.run, train.train, score.score, compare.compare, listing.list_cards, show.show, leaderboard.leaderboard,
-    extract.extract, predict.predict, convert.convert,
+    report.report, extract.extract, predict.predict, convert.convert,
 ):  # fmt: skip
     app.command(name=command.__name__.removesuffix("_cards"))(command)
 app.add_typer(data.app, name="data")

@@ -46,6 +46,7 @@ def test_options_are_a_promise() -> None:
         "score": "task references protocol family unit split allow-missing overlap bleurt against differences format",
         "compare": "metric task references protocol family unit split allow-missing bleurt changes seed format",
         "leaderboard": "results task format",
+        "report": "output format",
     }
     for command, expected in options.items():
         words = slbench(command, "--help").stdout.split()
