@@ -21,7 +21,8 @@ def write_report(run: LoadedRun, output: Path | None = None, page_format: str | 
 
     Args:
         output: a file, or a folder that is there; None: beside the record.
-        page_format: one of `SUFFIXES`; None: as the file's name says, or else HTML. The pictures of Markdown get files beside it.
+        page_format: one of `SUFFIXES`; None: as the file's name says, or else HTML.
+            The pictures of Markdown get files beside it.
 
     Returns:
         The file that was written.
