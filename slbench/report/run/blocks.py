@@ -31,6 +31,11 @@ class Table:
     numbers: tuple[str, ...] = ()
     """Columns that are set to the right."""
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it has whole texts, which a narrow screen shows one below the other."""
+        return any(isinstance(cell, Marked) for row in self.rows for cell in row)
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -29,18 +29,21 @@ from slbench.report.run.text import cut, visible
 BLUE, ORANGE, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 """Of the eight colours that people without red or green tell apart (Okabe and Ito 2008, jfly.uni-koeln.de/color)."""
 STYLE: Any = CURVES | {"svg.fonttype": "none", "text.parse_math": False, "axes.axisbelow": True}
-WIDTH = 3.9
+WIDTH = 3.7
 """Inches: what a phone shows without making it smaller."""
 LINE, EDGES = 0.22, 0.75
 """Inches of a row, and of what is above and below all rows."""
+CELL = 0.13
+"""Inches of a cell of the matrix."""
 LONGEST = 14
 """Characters of a name beside an axis."""
 TAG = re.compile("<[^>]+>")
 """In matplotlib's SVG, where every other angle bracket is escaped."""
-# From a quarter on, since its beginning is as dark as a dark page.
-SHARES = LinearSegmentedColormap.from_list("cividis from 0.25", mpl.colormaps["cividis"](range(64, 256)))
+# From a quarter on, since its beginning is as dark as a dark page; few colours, since many make the bar a bitmap.
+SHARES = LinearSegmentedColormap.from_list("cividis from 0.25", mpl.colormaps["cividis"](range(64, 256)), N=20)
 
 
+@mpl.rc_context(STYLE)
 def groups_chart(found: Grouping) -> str:
     """A dot a group, and its interval."""
     figure, axes = _figure(EDGES + LINE * len(found.groups))
@@ -56,10 +59,11 @@ def groups_chart(found: Grouping) -> str:
     return _svg(figure)
 
 
+@mpl.rc_context(STYLE)
 def confusion_chart(found: Confusion) -> str:
     """A row a gloss that is asked for, a column an answer; colour is the share of the row's clips."""
-    size = max(WIDTH, 1.4 + 0.15 * len(found.glosses))
-    figure, axes = _figure(size - 0.4, size)
+    size = CELL * (len(found.glosses) + 1)
+    figure, axes = _figure(max(size + 1.2, 2.4), max(size + 0.5, 2.4))
     shares = found.clips / found.clips.sum(axis=1, keepdims=True)
     cells = [(row, column) for row, column in zip(*shares.nonzero(), strict=True)]
     squares = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in cells]
@@ -75,11 +79,12 @@ def confusion_chart(found: Confusion) -> str:
     axes.tick_params(length=0)
     axes.set_xlabel("answer")
     axes.set_ylabel("reference")
-    bar = figure.colorbar(drawn, ax=axes, shrink=0.6, format=PercentFormatter(1, decimals=0))
+    bar = figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.6, format=PercentFormatter(1, decimals=0))
     bar.set_label("share of the row's clips")
     return _svg(figure)
 
 
+@mpl.rc_context(STYLE)
 def errors_chart(found: Sequence[GlossErrors]) -> str:
     """A bar a gloss, of its three kinds of errors."""
     figure, axes = _figure(EDGES + 0.3 + LINE * len(found))
@@ -100,6 +105,7 @@ def errors_chart(found: Sequence[GlossErrors]) -> str:
     return _svg(figure)
 
 
+@mpl.rc_context(STYLE)
 def ratio_chart(found: Lengths) -> str:
     """A bar a bin of the length ratio."""
     figure, axes = _figure(2.4)
@@ -119,9 +125,8 @@ def bin_names() -> list[str]:
 
 def _figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     """Both in inches."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        return figure, figure.subplots()
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
 
 
 def _name_rows(axes: Axes, names: Sequence[str], **style: Any) -> None:
@@ -137,7 +142,7 @@ def _label(name: str) -> str:
 def _svg(figure: Figure) -> str:
     """Without what comes before the root, and without metadata."""
     written = StringIO()
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # The reader's fonts show what the font that measures here lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})

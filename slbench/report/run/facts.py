@@ -46,6 +46,7 @@ def _made(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "memory", f"{cost.peak_memory_mb:,.0f} MB" if cost.peak_memory_mb is not None else ""
     dirty = ", with uncommitted changes" if made.dirty else ""
     commit = f", commit {_short(made.commit)}{dirty}" if made.commit else ""
+    yield f"signature of {record.scores[0].name}", record.scores[0].signature
     yield "slbench", f"{made.slbench}{commit}, source {_short(made.source_sha256)}"
     yield "predictions", _short(record.predictions_sha256)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from slbench.report.run.blocks import Cell, Marked, Page, Picture, Section, Table
+from slbench.report.run.blocks import Cell, Page, Picture, Section, Table
 from slbench.report.run.text import visible
 
 SPECIAL = re.compile(r"[\\`*_\[\]{}<>&|!~$#@^]|:(?=\S)|(?<=www)\.|(?<=\d)[.)](?=\s|$)|^[-+=]", re.IGNORECASE)
@@ -49,7 +49,7 @@ def escaped(text: str) -> str:
 def _section(section: Section, pictures: str) -> Iterator[str]:
     for text in section.texts:
         yield from ("", escaped(text))
-    if any(isinstance(cell, Marked) for table in section.tables for row in table.rows for cell in row):
+    if any(table.is_wide for table in section.tables):
         yield from ("", escaped(LEGEND))
     if section.picture is not None:
         place = quote(_file(section.picture, pictures))

@@ -78,17 +78,14 @@ def _sections(found: Analysis) -> Iterator[Section]:
 def _scores(record: RunRecord) -> Section:
     protocols = {record.protocol: record.scores, **record.also}
     rows = [
-        (label(score), value(score), interval(score), score.unit, f"{score.samples:,}", name)
+        (label(score, with_unit=True), value(score), interval(score), f"{score.samples:,}", name)
         for name, scores in protocols.items()
         for score in scores
     ]
-    texts = [
-        f"The first row ranks, under protocol {record.protocol}. Intervals: bootstrap over clips."
-        + (" ↓: lower is better." if any(score.better == "lower" for score in record.scores) else ""),
-        f"Signature of {record.scores[0].name}: {record.scores[0].signature}",
-    ]
-    columns = ("score", "value", INTERVAL, "unit", "clips", "protocol")
-    return Section("Scores", tuple(texts), None, (Table("", columns, tuple(rows), ("value", "clips")),))
+    arrow = " ↓: lower is better." if any(score.better == "lower" for score in record.scores) else ""
+    text = f"The first row ranks, under protocol {record.protocol}. Intervals: bootstrap over clips.{arrow}"
+    columns = ("score", "value", INTERVAL, "clips", "protocol")
+    return Section("Scores", (text,), None, (Table("", columns, tuple(rows), columns[1:4]),))
 
 
 def _by_length(found: Analysis) -> Section:
@@ -130,7 +127,7 @@ def _groups_table(found: Grouping) -> Table:
     ]
     if found.left_out:
         rows.append(("not known", "", "", f"{found.left_out:,}"))
-    return Table("", (found.by, score, INTERVAL, "clips"), tuple(rows), (score, "clips"))
+    return Table("", (found.by, score, INTERVAL, "clips"), tuple(rows), (score, INTERVAL, "clips"))
 
 
 def _confusion(found: Confusion) -> Section:
@@ -190,10 +187,10 @@ def _confused(found: Glosses) -> Table | None:
 
 
 def _best_and_worst(found: Sentences, unit: str) -> Section:
-    errors = f"errors, % of the reference's {unit}"
+    errors = "errors %"
     texts = (
-        f"{found.exact:,} answers are the reference. Sorted by errors; of as many, the best have the longest reference "
-        "first. Marked in the reference: what the answer lacks. Marked in the answer: what the reference lacks. "
+        f"{found.exact:,} answers are the reference. Sorted by errors, in percent of the reference's {unit}; of as many, "
+        "the best have the longest reference first. Marked in the reference: what the answer lacks. Marked in the answer: what the reference lacks. "
         f"{ALIGNED}" + (" Spaces do not count." if found.unit == "characters" else ""),
     )
     columns = ("clip", errors, "reference", "answer")
