@@ -188,10 +188,16 @@ def _confused(found: Glosses) -> Table | None:
 
 def _best_and_worst(found: Sentences, unit: str) -> Section:
     errors = "errors %"
+    spaces = " Spaces do not count." if found.unit == "characters" else ""
     texts = (
-        f"{found.exact:,} answers are the reference. Sorted by errors, in percent of the reference's {unit}; of as many, "
-        "the best have the longest reference first. Marked in the reference: what the answer lacks. Marked in the answer: what the reference lacks. "
-        f"{ALIGNED}" + (" Spaces do not count." if found.unit == "characters" else ""),
+        (
+            f"{found.exact:,} answers are the reference. Sorted by errors, in percent of the reference's {unit}; of as "
+            "many, the best have the longest reference first."
+        ),
+        (
+            "Marked in the reference: what the answer lacks. Marked in the answer: what the reference lacks. "
+            f"{ALIGNED}{spaces}"
+        ),
     )
     columns = ("clip", errors, "reference", "answer")
     tables = [
