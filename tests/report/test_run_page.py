@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from made_runs import COMMITTED, ROOT, make_run, predicted
 from markdown_it import MarkdownIt
@@ -138,6 +138,12 @@ def test_pictures_of_hostile_texts_are_xml_with_text(tmp_path: Path) -> None:
     assert {f"{visible(text)[:13]}…" if len(visible(text)) > 14 else visible(text) for text in HOSTILE} <= texts
 
 
+@example("1) a")
+@example("12. a")
+@example("- a")
+@example("+ a")
+@example("===")
+@example("www.example.com http://example.com")
 @given(st.text() | st.sampled_from(HOSTILE) | st.text("|\\`*_<>[]()!#&;~-+=1.: \na"))
 def test_escaped_text_is_read_as_it_was_written(text: str) -> None:
     wanted = visible(text).strip()
