@@ -166,7 +166,15 @@ def test_a_page_has_what_the_issue_asks_for(family: str) -> None:
     score = record.scores[0]
     own = {
         "islr": ["Confusions", "Most confused", "68 of 104 answers are right"],
-        "cslr": ["Gloss errors", "deleted", "inserted", "Best", "Worst", "Length of answers", "Composed clips:"],
+        "cslr": [
+            "Gloss errors",
+            "Most deleted",
+            "Most inserted",
+            "Best",
+            "Worst",
+            "Length of answers",
+            "Composed clips:",
+        ],
         "slt": ["Best", "Worst", "Length of answers", "of the reference's characters", "Composed clips:"],
     }
     for words in (

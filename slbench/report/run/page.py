@@ -20,7 +20,7 @@ from slbench.report.tables import interval, label, looks, unlike_the_paper, valu
 
 SHOWN = 20
 """Rows of a list that has no end of its own."""
-BARS = 15
+FEW, BARS = 10, 15
 INTERVAL = f"{CONFIDENCE:.0%} interval".replace("%", " %")
 ALIGNED = (
     "Aligned as sclite does: an insertion and a deletion cost 3 each, a substitution 4, "
@@ -165,7 +165,10 @@ def _glosses(found: Glosses, score: ScoreStamp) -> Section:
         f"Bars of substitutions, deletions and insertions of the {len(bars)} glosses with the most errors; "
         f"first {bars[0].gloss} with {bars[0].total:,}. The tables have the figures."
     )
-    tables = tuple(filter(None, (_per_gloss(found), _confused(found))))
+    deleted = [(one.gloss, one.deleted, one.asked) for one in found.errors]
+    inserted = [(one.gloss, one.inserted, one.asked) for one in found.errors]
+    lists = _confused(found), _most("deleted", deleted), _most("inserted", inserted)
+    tables = (_per_gloss(found), *filter(None, lists))
     return Section("Gloss errors", tuple(texts), Picture("glosses", says, lambda: errors_chart(bars)), tables)
 
 
@@ -177,6 +180,14 @@ def _per_gloss(found: Glosses) -> Table:
     columns = ("gloss", "asked for", "substituted", "deleted", "inserted")
     title = _title("Glosses with the most errors", len(rows), len(found.errors))
     return Table(title, columns, tuple(rows), columns[1:])
+
+
+def _most(kind: str, counts: Sequence[tuple[str, int, int]]) -> Table | None:
+    """Glosses with the most errors of a kind, from (gloss, times, asked for)."""
+    found = sorted((one for one in counts if one[1]), key=lambda one: (-one[1], one[0]))
+    rows = [(gloss, f"{times:,}", f"{asked:,}") for gloss, times, asked in found[:FEW]]
+    columns = ("gloss", kind, "asked for")
+    return Table(_title(f"Most {kind}", len(rows), len(found)), columns, tuple(rows), columns[1:]) if rows else None
 
 
 def _confused(found: Glosses) -> Table | None:
