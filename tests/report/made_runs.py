@@ -7,7 +7,7 @@ from typing import Any
 
 from slbench.files import file_digest
 from slbench.metrics.protocols import get_protocol
-from slbench.records import Prediction, RunRecord, ScoreStamp, answers_of, predictions_text, read_record
+from slbench.records import Prediction, RunRecord, ScoreStamp, answers_of, predictions_text, read_record, record_text
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = {
@@ -46,5 +46,5 @@ def make_run(
         "predictions_sha256": file_digest(path.with_suffix(".predictions.jsonl")),
     }
     made = RunRecord.model_validate(record.model_copy(update=values | changes).model_dump())
-    path.write_text(made.model_dump_json(), encoding="utf-8")
+    path.write_text(record_text(made), encoding="utf-8")
     return path

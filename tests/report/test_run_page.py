@@ -12,7 +12,7 @@ from made_runs import COMMITTED, ROOT, make_run, predicted
 from markdown_it import MarkdownIt
 from matplotlib.colors import to_rgb
 
-from slbench.records import read_record
+from slbench.records import read_record, record_text
 from slbench.report.run import charts
 from slbench.report.run.analysis import analyse
 from slbench.report.run.finding import load_run
@@ -106,7 +106,7 @@ def hostile_run(folder: Path, family: str) -> Path:
     task = {"name": HOSTILE[1], "split": HOSTILE[2], "pose_source": HOSTILE[3], "dataset": HOSTILE[4]}
     model = {"deviations": HOSTILE, "trained_by": HOSTILE[5], "weights_from": HOSTILE[6]}
     changed = {"task": record.task.model_copy(update=task), "model": record.model.model_copy(update=model)}
-    path.write_text(record.model_copy(update=changed).model_dump_json())
+    path.write_text(record_text(record.model_copy(update=changed)))
     return path
 
 
@@ -221,7 +221,7 @@ def test_what_must_be_known_first_comes_first(tmp_path: Path) -> None:
     record = read_record(run)
     options = record.options.model_copy(update={"mock": True})
     task = record.task.model_copy(update={"composed": True})
-    run.write_text(record.model_copy(update={"options": options, "task": task}).model_dump_json())
+    run.write_text(record_text(record.model_copy(update={"options": options, "task": task})))
     for text in (Seen(both(run)[0]).text, rendered(both(run)[1]).text):
         first = text.partition("Scores")[0]
         for words in ("Mock run:", "Composed clips:", "1 clip of 2 failed", "Not for a leaderboard: --limit: 2 of 9"):

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slbench.errors import OutputError, near
-from slbench.files import file_digest
-from slbench.records import Prediction, RunRecord, parse_predictions, read_record
-from slbench.scoring.plan import PREDICTIONS
+from slbench.records import PREDICTIONS, Prediction, RunRecord, read_run
 
 RESULTS = Path("results")
 """Where `slbench run` puts records by default: <task>/<model>/<run>.json."""
@@ -32,8 +30,9 @@ def load_run(name: str, results: Path = RESULTS) -> LoadedRun:
             were scored.
     """
     path = find_record(name, results)
-    record = read_record(path)
-    predictions = _predictions(path.with_suffix(PREDICTIONS), record)
+    record, predictions = read_run(path)
+    if not predictions:
+        raise OutputError(f"{path.with_suffix(PREDICTIONS)}: holds no predictions; run it again")
     return LoadedRun(path, record, tuple(sorted(predictions, key=lambda prediction: prediction.id)))
 
 
@@ -74,21 +73,3 @@ def _known(folder: Path, level: str) -> list[str]:
     if level == LEVELS[-1]:
         return [path.stem for path in folder.glob("*.json")]
     return [path.name for path in folder.iterdir() if path.is_dir()]
-
-
-def _predictions(path: Path, record: RunRecord) -> list[Prediction]:
-    if not path.is_file():
-        raise OutputError(f"{path}: the run's predictions are absent; run it again, or put them beside its record")
-    try:
-        if file_digest(path) != record.predictions_sha256:
-            raise OutputError(
-                f"{path}: is not the file that was scored (its sha256 is not the record's predictions_sha256); "
-                "get that file again, or run it again"
-            )
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OutputError(f"{path}: cannot be read ({error}); run it again") from error
-    found = parse_predictions(text, str(path))
-    if not found:
-        raise OutputError(f"{path}: holds no predictions; run it again")
-    return found
