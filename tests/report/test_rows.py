@@ -151,7 +151,7 @@ def test_every_format_shows_mean_deviation_and_number() -> None:
     assert SPREAD in " ".join(terminal.split())
     assert max(map(len, terminal.splitlines())) <= 80
     row = next(line for line in markdown.splitlines() if "| 54.0 |" in line)
-    assert [cell.strip() for cell in row.split("|")[3:5]] == ["54.0", "± 5.3 (n = 3)"]
+    assert [cell.strip() for cell in row.split("|")[3:5]] == ["54.0", escaped("± 5.3 (n = 3)")]
     assert escaped(SPREAD) in markdown
     assert [(row["model"], row["seeds"]) for row in whole["rows"]] == [("single", 1), ("net", 3)]
     assert whole["rows"][1]["deviation"] == pytest.approx(28**0.5)

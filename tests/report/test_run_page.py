@@ -13,13 +13,14 @@ from markdown_it import MarkdownIt
 from matplotlib.colors import to_rgb
 
 from slbench.records import read_record, record_text
+from slbench.report.markup import markdown as escaped
+from slbench.report.markup import visible
 from slbench.report.run import charts
 from slbench.report.run.analysis import analyse
 from slbench.report.run.finding import load_run
 from slbench.report.run.html import page_html
-from slbench.report.run.markdown import escaped, page_markdown, picture_files
+from slbench.report.run.markdown import page_markdown, picture_files
 from slbench.report.run.page import page_of
-from slbench.report.run.text import visible
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -20,11 +20,12 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from slbench.report.curves import INK
 from slbench.report.curves import STYLE as CURVES
+from slbench.report.markup import visible
 from slbench.report.run.confusion import OTHER, Confusion
 from slbench.report.run.glosses import GlossErrors
 from slbench.report.run.groups import Grouping
 from slbench.report.run.sentences import BINS, Lengths
-from slbench.report.run.text import cut, visible
+from slbench.report.run.text import cut
 
 BLUE, ORANGE, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 """Of the eight colours that people without red or green tell apart (Okabe and Ito 2008, jfly.uni-koeln.de/color)."""

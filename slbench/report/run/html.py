@@ -8,9 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from slbench.report.curves import INK
+from slbench.report.markup import visible
 from slbench.report.run.blocks import Marked, Page, Picture
 from slbench.report.run.charts import in_tags
-from slbench.report.run.text import visible
 
 TEMPLATE = "page.html.jinja"
 IDS = re.compile(r'( id="|url\(#|href="#)')

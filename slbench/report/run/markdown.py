@@ -1,14 +1,11 @@
 """A page as Markdown (CommonMark with tables), with its pictures in files beside it."""
 
-import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from slbench.report.markup import markdown
 from slbench.report.run.blocks import Cell, Page, Picture, Section, Table
-from slbench.report.run.text import visible
 
-SPECIAL = re.compile(r"[\\`*_\[\]{}<>&|!~$#@^]|:(?=\S)|(?<=www)\.|(?<=\d)[.)](?=\s|$)|^[-+=]", re.IGNORECASE)
-"""What begins something else than text: in Markdown, in GitHub's, or (the last two) at the beginning of a line."""
 AROUND = {"del": ("[-", "-]"), "ins": ("{+", "+}")}
 """What a diff is marked with, as wdiff does it: no emphasis ends where one wants it to in any text."""
 LEGEND = "[-x-]: what the answer lacks; {+x+}: what the reference lacks."
@@ -20,11 +17,11 @@ def page_markdown(page: Page, pictures: str) -> str:
     Args:
         pictures: how the names of the pictures' files begin; see `picture_files`.
     """
-    lines = [f"# {escaped(page.title)}", "", escaped(page.subtitle), ""]
-    lines += [line for text in page.warnings for line in (f"> **{escaped(text)}**", "")]
-    lines += [f"- {escaped(text)}" for text in page.notes]
+    lines = [f"# {markdown(page.title)}", "", markdown(page.subtitle), ""]
+    lines += [line for text in page.warnings for line in (f"> **{markdown(text)}**", "")]
+    lines += [f"- {markdown(text)}" for text in page.notes]
     for section in page.sections:
-        lines += ["", f"## {escaped(section.title)}", *_section(section, pictures)]
+        lines += ["", f"## {markdown(section.title)}", *_section(section, pictures)]
     return "\n".join(lines) + "\n"
 
 
@@ -38,29 +35,21 @@ def _file(picture: Picture, pictures: str) -> str:
     return f"{pictures}.{picture.name}.svg"
 
 
-def escaped(text: str) -> str:
-    """A text that is seen as it is: no tag, link, emphasis, entity, table cell, list or heading begins in it.
-
-    Any ASCII punctuation mark may have a backslash before it (CommonMark 0.31, section 2.4).
-    """
-    return SPECIAL.sub(lambda mark: f"\\{mark[0]}", visible(text).strip())
-
-
 def _section(section: Section, pictures: str) -> Iterator[str]:
     for text in section.texts:
-        yield from ("", escaped(text))
+        yield from ("", markdown(text))
     if any(table.is_wide for table in section.tables):
-        yield from ("", escaped(LEGEND))
+        yield from ("", markdown(LEGEND))
     if section.picture is not None:
         place = quote(_file(section.picture, pictures))
-        yield from ("", f"![{escaped(section.picture.says)}]({place})")
+        yield from ("", f"![{markdown(section.picture.says)}]({place})")
     for table in section.tables:
         yield from _table(table)
 
 
 def _table(table: Table) -> Iterator[str]:
     if table.title:
-        yield from ("", f"**{escaped(table.title)}**")
+        yield from ("", f"**{markdown(table.title)}**")
     yield from ("", _row(table.columns))
     yield f"| {' | '.join('---:' if column in table.numbers else '---' for column in table.columns)} |"
     yield from map(_row, table.rows)
@@ -72,6 +61,6 @@ def _row(cells: tuple[Cell, ...]) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
-        return escaped(cell)
+        return markdown(cell)
     begin, end = AROUND[cell.as_what]
-    return escaped(cell.joint.join(piece.text if piece.same else f"{begin}{piece.text}{end}" for piece in cell.pieces))
+    return markdown(cell.joint.join(piece.text if piece.same else f"{begin}{piece.text}{end}" for piece in cell.pieces))

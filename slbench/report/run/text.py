@@ -4,11 +4,6 @@ LONGEST = 400
 """Characters of one text on a page; a decoder that never stops gets no more room than that."""
 
 
-def visible(text: str) -> str:
-    """Line ends, control characters, odd spaces and what turns the direction of writing, as escapes."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
 def cut(text: str, longest: int = LONGEST) -> str:
     """The beginning of a text that is too long."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
