@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from slbench.cards import TextUnit
 from slbench.metrics.base import CONFIDENCE
 from slbench.records import RunRecord, ScoreStamp
-from slbench.report.rows import unlike_the_card
+from slbench.report.entries import settings
 from slbench.report.run.analysis import Analysis, unit_of
 from slbench.report.run.blocks import Cell, Marked, Page, Picture, Section, Table
 from slbench.report.run.charts import bin_names, confusion_chart, errors_chart, groups_chart, ratio_chart
@@ -16,7 +16,7 @@ from slbench.report.run.glosses import Glosses
 from slbench.report.run.groups import FEWEST, Grouping
 from slbench.report.run.sentences import Lengths, Piece, Sentence, Sentences
 from slbench.report.run.text import LONGEST, closed, named, plural
-from slbench.report.tables import interval, label, looks, unlike_the_paper, value
+from slbench.report.tables import interval, label, value
 
 SHOWN = 20
 """Rows of a list that has no end of its own."""
@@ -31,7 +31,7 @@ ALIGNED = (
 def page_of(found: Analysis) -> Page:
     """The page of a run."""
     record = found.run.record
-    labels = [*looks(record), *unlike_the_paper(record), *unlike_the_card(record)]
+    labels = settings(record)
     subtitle = [f"run {record.run}", record.created, f"task version {record.task.version}", *labels]
     return Page(
         title=f"{record.model.name} on {record.task.name}, {record.task.split}",
