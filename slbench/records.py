@@ -321,10 +321,13 @@ def read_run(path: Path) -> tuple[RunRecord, list[Prediction]]:
     """
     record, place = read_record(path), path.with_suffix(PREDICTIONS)
     if not place.is_file():
-        raise OutputError(f"{place}: there is no such file; the predictions of a run lie beside its record {path.name}")
-    if file_digest(place) != record.predictions_sha256:
-        raise OutputError(f"{place}: is not the file that was scored; restore it or run again")
-    return record, parse_predictions(place.read_text(encoding="utf-8"), str(place))
+        raise OutputError(f"{place}: the predictions of {path.name} are absent; put them beside it, or run again")
+    try:
+        if file_digest(place) != record.predictions_sha256:
+            raise OutputError(f"{place}: is not the file that was scored; get that one again, or run again")
+        return record, parse_predictions(place.read_text(encoding="utf-8"), str(place))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutputError(f"{place}: cannot be read ({error}); run again") from error
 
 
 def parse_record(text: str, place: str) -> RunRecord:

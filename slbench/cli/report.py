@@ -1,4 +1,4 @@
-"""`slbench report`: a page about one run."""
+"""`slbench report`: one page about one run."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,28 +8,30 @@ import typer
 
 
 class Format(StrEnum):
-    """How the report is written."""
+    """What the page is written as."""
 
     html = "html"
     markdown = "markdown"
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="Record, its predictions, or <task>/<model>/<run> under results.")],
+    run: Annotated[
+        str, typer.Argument(help="A record, its file of predictions, or <task>/<model>/<run> below results/.")
+    ],
     output: Annotated[
-        Path | None, typer.Option(help="File or folder to write to; by default beside the record.")
+        Path | None, typer.Option(help="A file (.html or .md), or a folder; by default beside the record.")
     ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="One page of HTML, or Markdown with its pictures beside it.")
-    ] = Format.html,
+    page_format: Annotated[
+        Format | None, typer.Option("--format", help="HTML in one file, or Markdown with its pictures beside it.")
+    ] = None,
 ) -> None:
-    """Write a page about a run: scores by length and signer, confusions, errors by gloss, best and worst answers."""
+    """Write a page about a run: scores, where they come from, what was confused, the best and the worst answers."""
     from slbench.cli.console import out, quiet_libraries, status
 
     quiet_libraries()
-    with status("reading"):
-        from slbench.report.run.loaded import load_run, record_path
-        from slbench.report.run.written import write_report
+    with status("looking into the run"):
+        from slbench.report.run.finding import load_run
+        from slbench.report.run.writing import write_report
 
-        path = write_report(load_run(record_path(run)), output_format.value, output)
-    out().print(f"report  {path}", soft_wrap=True)
+        written = write_report(load_run(run), output, page_format)
+    out().print(f"report  {written}", soft_wrap=True)

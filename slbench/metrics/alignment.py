@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Tokens = Sequence[Sequence[str]]
 Ints = NDArray[np.int32]
 Lengths = NDArray[np.int64]
+Pair = tuple[str | None, str | None]
+"""A token of the reference, and that of the hypothesis which stands for it."""
 
 INSERTION, DELETION, SUBSTITUTION = 3, 3, 4
 """Of NIST's sclite, and of signjoey/metrics.py in github.com/neccam/slt@9058882."""
@@ -43,6 +45,33 @@ def weighted_edits(references: Tokens, hypotheses: Tokens) -> NDArray[np.int64]:
         pairs = [_padded([side[index] for index in bucket], numbers) for side in (references, hypotheses)]
         edits[bucket] = _edits(*pairs)
     return edits
+
+
+def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
+    """The alignment whose errors `weighted_edits` counts, token by token.
+
+    The whole table of costs is held, 4 bytes a cell: 4 MB for 1,000 against 1,000 tokens.
+
+    Returns:
+        Tokens of the reference and of the hypothesis, in order; None where the other one stands alone.
+    """
+    numbers = {token: number for number, token in enumerate({*reference, *hypothesis})}
+    tokens = [_padded([side], numbers).tokens for side in (reference, hypothesis)]
+    costs = np.stack([row[0] for row, _ in _rows(*tokens)])
+    pairs: list[Pair] = []
+    i, j = len(reference), len(hypothesis)
+    while i or j:
+        apart = SUBSTITUTION * (i > 0 < j and reference[i - 1] != hypothesis[j - 1])
+        if i > 0 < j and costs[i, j] == costs[i - 1, j - 1] + apart:
+            i, j = i - 1, j - 1
+            pairs.append((reference[i], hypothesis[j]))
+        elif j and costs[i, j] == costs[i, j - 1] + INSERTION:
+            j -= 1
+            pairs.append((None, hypothesis[j]))
+        else:
+            i -= 1
+            pairs.append((reference[i], None))
+    return pairs[::-1]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from slbench.errors import some
+from slbench.report.markup import visible
 from slbench.report.tables import simple_table
 from slbench.scoring.agreement import AS_THEY_ARE, Agreement, Difference
 
@@ -48,7 +49,7 @@ def _visible(text: str | None, quoted: bool) -> str:
     """The whole text; odd spaces and control characters as escapes, and quotes where only spaces differ."""
     if text is None:
         return "(failed)"
-    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    shown = visible(text)
     return f'"{shown}"' if quoted else shown or "(empty)"
 
 

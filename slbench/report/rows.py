@@ -3,10 +3,12 @@
 import shlex
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from statistics import fmean, stdev
 
+from slbench import catalog
+from slbench.errors import CardError
 from slbench.records import USERS_FILE, ModelStamp, RunRecord
 
 SEEDED = ("--seed", "--output")
@@ -130,8 +132,22 @@ def _without_seed(command: str) -> list[str]:
     return [word for before, word in pairwise(["", *words]) if not {before, word} & set(SEEDED)]
 
 
+@cache
+def _catalogs_own(name: str) -> str:
+    """The digest of the catalog's card of this name; empty where it has none."""
+    try:
+        return catalog.get_model(name).digest()
+    except CardError:
+        return ""
+
+
 def unlike_the_card(record: RunRecord) -> list[str]:
-    """What makes the weights others than those that the card's own recipe gives: changed keys, a beginning, a file."""
+    """What makes the weights others than those that the card's own recipe gives: changed keys, a beginning, a file.
+
+    Nothing of weights that come with the catalog's card: however they were made, they are the ones of this name.
+    """
+    if record.model.digest == _catalogs_own(record.model.name) and not record.model.weights_from.endswith(USERS_FILE):
+        return []
     titles = {SET: "", INIT: f"{INIT} "}
     words = _words(record.model.trained_by)
     told = [titles[option] + word for option, word in pairwise(words) if option in titles]

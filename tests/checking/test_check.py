@@ -234,7 +234,7 @@ def test_what_cannot_be_compared_is_refused(baseline: Path) -> None:
     with pytest.raises(OutputError, match="is not the file that was scored"):
         checked(baseline, BASELINE, Limits())
     predictions.unlink()
-    with pytest.raises(OutputError, match="there is no such file; the predictions of a run lie beside"):
+    with pytest.raises(OutputError, match="are absent"):
         checked(baseline, BASELINE, Limits())
 
 

@@ -37,7 +37,7 @@ def test_from_files_to_a_run(told: ToldCorpus, tmp_path: Path) -> None:
     run = slbench(*told.fake.arguments(tmp_path / "out"))
     assert run.returncode == 0, run.stderr
     board = slbench("leaderboard", "--results", str(tmp_path / "out"))
-    assert "Poses: made by hand." in board.stdout
+    assert "poses: made by hand" in board.stdout
 
 
 def test_what_is_missing_is_grouped_and_verify_fails(told: ToldCorpus) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slbench.metrics import alignment
-from slbench.metrics.alignment import weighted_edits
+from slbench.metrics.alignment import align, weighted_edits
 
 COSTS = {"hit": 0, "sub": 4, "ins": 3, "del": 3}
 PREFERRED = list(COSTS)
@@ -72,6 +72,26 @@ def test_the_first_of_the_cheapest_of_all_alignments(reference, hypothesis) -> N
     found = weighted_edits([reference], [hypothesis])[0].tolist()
     assert found == counts(first) == traced_back(reference, hypothesis)
     assert np.dot(found, [4, 3, 3, 0]) == least
+
+
+@given(LONGER, LONGER)
+def test_the_pairs_are_those_that_are_counted(reference, hypothesis) -> None:
+    pairs = align(reference, hypothesis)
+    assert [asked for asked, _ in pairs if asked is not None] == reference
+    assert [answered for _, answered in pairs if answered is not None] == hypothesis
+    steps = [
+        "ins" if asked is None else "del" if answered is None else "hit" if asked == answered else "sub"
+        for asked, answered in pairs
+    ]
+    assert counts(steps) == traced_back(reference, hypothesis)
+
+
+def test_which_pairs() -> None:
+    """Two substitutions would cost 8 where a deletion and an insertion cost 6; a hit is taken as late as can be."""
+    assert align("ABC", "ACD") == [("A", "A"), ("B", None), ("C", "C"), (None, "D")]
+    assert align("AA", "A") == [("A", None), ("A", "A")]
+    assert align([], ["X"]) == [(None, "X")]
+    assert align([], []) == []
 
 
 @given(st.lists(st.tuples(LONGER, LONGER), max_size=6), st.integers(1, 300))

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from boarded import json_of, markdown_of, shown
 
+from slbench import catalog
 from slbench.records import RunRecord, read_record
 from slbench.report.boards import MORE, SPREAD
 from slbench.report.leaderboard import Board, run_id
 from slbench.report.markup import markdown as escaped
-from slbench.report.rows import rows_of
+from slbench.report.rows import rows_of, unlike_the_card
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMAND = "slbench train --model net --task fingerspelling-islr --output {folder} --seed {seed} --device auto"
@@ -151,7 +152,7 @@ def test_every_format_shows_mean_deviation_and_number() -> None:
     assert SPREAD in " ".join(terminal.split())
     assert max(map(len, terminal.splitlines())) <= 80
     row = next(line for line in markdown.splitlines() if "| 54.0 |" in line)
-    assert [cell.strip() for cell in row.split("|")[3:5]] == ["54.0", "± 5.3 (n = 3)"]
+    assert [cell.strip() for cell in row.split("|")[3:5]] == ["54.0", escaped("± 5.3 (n = 3)")]
     assert escaped(SPREAD) in markdown
     assert [(row["model"], row["seeds"]) for row in whole["rows"]] == [("single", 1), ("net", 3)]
     assert whole["rows"][1]["deviation"] == pytest.approx(28**0.5)
@@ -168,6 +169,18 @@ def test_a_row_says_how_its_weights_are_not_those_of_the_card() -> None:
         ("net", []),
     ]
     assert "net (recipe.epochs=1, --init uni-sign-mini)" in shown(board, 160)
+
+
+def test_weights_that_come_with_a_card_are_its_own_however_they_were_made() -> None:
+    (path,) = RESULTS.glob("fingerspelling-islr/uni-sign-mini/*.json")
+    record = read_record(path)
+    command = f"{COMMAND.format(folder='runs/b', seed=1)} --set recipe.epochs=1 --init uni-sign-mini"
+    model = record.model.model_copy(
+        update={"digest": catalog.get_model("uni-sign-mini").digest(), "trained_by": command}
+    )
+    assert unlike_the_card(record.model_copy(update={"model": model})) == []
+    other = model.model_copy(update={"digest": "0" * 64})
+    assert len(unlike_the_card(record.model_copy(update={"model": other}))) == 2
 
 
 def test_a_board_without_seeds_says_nothing_of_them() -> None:

@@ -1,1 +1,1 @@
-"""A page about one run: what it scores where, what it confuses, and what it says."""
+"""One page about one run: `finding` reads it, `analysis` looks into it, `page` says it, `html` and `markdown` write."""
