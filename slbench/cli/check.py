@@ -73,6 +73,7 @@ def check(
     from slbench.cli.console import out, show
     from slbench.files import write_text
     from slbench.report.checks import check_summary, check_tables
+    from slbench.report.markup import visible
 
     for file in report or ():
         if file.suffix not in REPORTS:
@@ -85,7 +86,7 @@ def check(
         for table in check_tables(found, changes):
             show(table)
         if summary := check_summary(found):
-            out().print(summary, soft_wrap=True)
+            out().print(visible(summary), soft_wrap=True)
     else:
         suffixes = {Format.json: ".json", Format.junit: ".xml", Format.markdown: ".md"}
         typer.echo(_written(suffixes[output_format], found, changes), nl=False)

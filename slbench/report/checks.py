@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from io import StringIO
@@ -12,27 +11,23 @@ from rich.console import Console
 from rich.table import Table
 
 from slbench.checking.verdicts import Checked, Moved
-from slbench.report.markup import markdown
+from slbench.report.markup import markdown, visible
 from slbench.report.tables import COMPOSED, simple_table
 
 WIDTH = 120
 """Columns of a text that is written to a file."""
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write, section 2.2."""
-_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode's categories of what a terminal would obey, and of what ends a line."""
-_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""What turns the direction of the text behind it."""
 
 
 def check_tables(found: Sequence[Checked], count: int) -> Iterator[Table]:
     """A table of verdicts for each baseline, and one of `count` clips that moved, the worst first."""
     for one in found:
-        table = simple_table(_title(one), ("", "checked", "found"))
+        table = simple_table(visible(_title(one)), ("", "checked", "found"))
         for verdict in one.verdicts:
-            table.add_row(verdict.status, verdict.name, _visible(verdict.told))
+            table.add_row(verdict.status, verdict.name, visible(verdict.told))
         if one.changed:
-            table.caption, table.caption_justify = _visible(_not_the_same(one)), "left"
+            table.caption, table.caption_justify = visible(_not_the_same(one)), "left"
         yield table
         if one.moved and count:
             yield _moved_table(one, count)
@@ -41,7 +36,7 @@ def check_tables(found: Sequence[Checked], count: int) -> Iterator[Table]:
 def _title(one: Checked) -> str:
     composed = [COMPOSED] if one.baseline.task.composed else []
     clips = f"{one.comparison.samples} clips"
-    return _visible(", ".join([one.name, clips, *composed, "failed" if one.failed else "passed"]))
+    return ", ".join([one.name, clips, *composed, "failed" if one.failed else "passed"])
 
 
 def _not_the_same(one: Checked) -> str:
@@ -56,16 +51,16 @@ def check_summary(found: Sequence[Checked]) -> str:
         f"{one.name} ({', '.join(v.name for v in one.verdicts if v.status == 'failed')})" for one in found if one.failed
     ]
     told = f"{len(failed)} failed: {'; '.join(failed)}" if failed else "none failed"
-    return _visible(f"{len(found)} baselines checked, {told}")
+    return f"{len(found)} baselines checked, {told}"
 
 
 def _moved_table(one: Checked, count: int) -> Table:
     shown = one.moved[:count]
     table = simple_table(f"{_how_many(one, shown)}, the worst first", ("sample", "adds", "", "text"), numbers=("adds",))
     for moved in shown:
-        table.add_row(_visible(moved.id), f"{moved.influence:+.3f}", "ref", _visible(moved.reference))
-        table.add_row("", "", "before", _text(moved.before))
-        table.add_row("", "", "after", _text(moved.after))
+        table.add_row(visible(moved.id), f"{moved.influence:+.3f}", "ref", visible(moved.reference))
+        table.add_row("", "", "before", visible(_text(moved.before)))
+        table.add_row("", "", "after", visible(_text(moved.after)))
     return table
 
 
@@ -74,15 +69,7 @@ def _how_many(one: Checked, shown: Sequence[Moved]) -> str:
 
 
 def _text(hypothesis: str | None) -> str:
-    return "(failed)" if hypothesis is None else _visible(hypothesis) or "(empty)"
-
-
-def _visible(text: str) -> str:
-    """The text with escapes for what a terminal or a page would obey instead of showing it."""
-    return "".join(
-        repr(letter)[1:-1] if unicodedata.category(letter) in _UNSEEN or _TURNING.match(letter) else letter
-        for letter in text
-    )
+    return "(failed)" if hypothesis is None else hypothesis or "(empty)"
 
 
 def check_text(found: Sequence[Checked], count: int) -> str:
@@ -92,7 +79,7 @@ def check_text(found: Sequence[Checked], count: int) -> str:
     for table in check_tables(found, count):
         console.print(table)
     summary = check_summary(found)
-    return text.getvalue() + (f"{summary}\n" if summary else "")
+    return text.getvalue() + (f"{visible(summary)}\n" if summary else "")
 
 
 def check_json(found: Sequence[Checked]) -> str:
@@ -124,17 +111,17 @@ def check_markdown(found: Sequence[Checked], count: int) -> str:
 
 def _section(one: Checked, count: int) -> Iterator[str]:
     yield from (f"## {markdown(_title(one))}", "", "| | checked | found |", "| --- | --- | --- |")
-    yield from (f"| {v.status} | {v.name} | {markdown(_visible(v.told))} |" for v in one.verdicts)
+    yield from (f"| {v.status} | {v.name} | {markdown(v.told)} |" for v in one.verdicts)
     yield ""
     if one.changed:
-        yield from (markdown(_visible(_not_the_same(one))), "")
+        yield from (markdown(_not_the_same(one)), "")
     if one.moved and count:
         shown = one.moved[:count]
         yield from (f"{markdown(_how_many(one, shown))}, the worst first:", "")
         yield from ("| sample | adds | reference | before | after |", "| --- | ---: | --- | --- | --- |")
         for moved in shown:
-            texts = map(markdown, (_visible(moved.reference), _text(moved.before), _text(moved.after)))
-            yield f"| {markdown(_visible(moved.id))} | {moved.influence:+.3f} | {' | '.join(texts)} |"
+            texts = map(markdown, (moved.reference, _text(moved.before), _text(moved.after)))
+            yield f"| {markdown(moved.id)} | {moved.influence:+.3f} | {' | '.join(texts)} |"
         yield ""
 
 

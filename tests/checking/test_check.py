@@ -10,17 +10,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from edited import edit_record
-from fakes import FakeCorpus
 from markdown_it import MarkdownIt
 
-from slbench.checking.rerun import request_of
 from slbench.checking.verdicts import Checked, Limits, Verdict, checked
-from slbench.engine.evaluate import Run, RunRequest
-from slbench.errors import DataError, OptionError, OutputError
+from slbench.errors import DataError, OutputError
 from slbench.files import file_digest
 from slbench.metrics.protocols import get_protocol
 from slbench.records import Prediction, parse_predictions, predictions_text, read_record
 from slbench.report.checks import check_json, check_junit, check_markdown, check_text
+from slbench.report.markup import visible
 
 BASELINE = next((Path(__file__).parents[2] / "results" / "fingerspelling-islr" / "knn-dtw").glob("*.json"))
 FIRST = read_record(BASELINE)
@@ -300,8 +298,13 @@ def test_markdown_shows_what_was_answered_as_text(hostile: tuple[str, Checked]) 
     kinds = {child.type for token in tokens for child in token.children or []} | {token.type for token in tokens}
     assert not kinds & {"html_inline", "html_block", "link_open", "image", "code_inline", "em_open", "strong_open"}
     cells = ["".join(child.content for child in token.children or []) for token in tokens if token.type == "inline"]
-    if text.isprintable():
-        assert cells.count(text) == 12
+    assert cells.count(visible(text)) == 12
+
+
+def test_no_terminal_obeys_what_was_answered(hostile: tuple[str, Checked]) -> None:
+    _, found = hostile
+    for written_out in (check_text([found, found], 100), check_markdown([found], 100), check_junit([found], 100)):
+        assert all(letter.isprintable() or letter == "\n" for letter in written_out)
 
 
 def test_json_holds_every_clip_that_moved(hostile: tuple[str, Checked]) -> None:
@@ -310,6 +313,15 @@ def test_json_holds_every_clip_that_moved(hostile: tuple[str, Checked]) -> None:
     assert [moved["after"] for moved in whole["moved"]] == [text] * 12
     assert whole["failed"]
     assert whole["comparison"]["difference"] == pytest.approx(-1200 / 104)
+
+
+def test_several_baselines_have_one_summary(baseline: Path) -> None:
+    good, bad = (checked(baseline, run_of(baseline, worse=worse), Limits()) for worse in (0, 12))
+    told = "3 baselines checked, 1 failed: fingerspelling-islr, test: knn-dtw (quality)"
+    assert check_text([good, bad, good], 3).splitlines()[-1] == told
+    tokens = MarkdownIt("commonmark").parse(check_markdown([good, bad, good], 3))
+    assert "".join(child.content for child in tokens[1].children or []) == told
+    assert check_text([good, good], 3).endswith("2 baselines checked, none failed\n")
 
 
 def slbench(*arguments: str, **kwargs: str) -> subprocess.CompletedProcess[str]:
@@ -348,23 +360,6 @@ def test_mistakes_end_with_2(arguments: list[str], message: str, tmp_path: Path)
     assert done.returncode == 2, done.stdout
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_run_is_asked_for_again_as_it_was(corpus: FakeCorpus, tmp_path: Path) -> None:
-    asked = {"batch_size": 5, "num_beams": 2, "seed": 3, "limit": 7}
-    run = Run(RunRequest(str(corpus.model_path), str(corpus.task_path), output=tmp_path / "before", **asked))
-    record = run.execute()
-    request = request_of(record, tmp_path / "after", str(corpus.model_path))
-    assert {name: getattr(request, name) for name in asked} == asked
-    assert (request.split, request.device, request.decoding) == ("test", "cpu", "open")
-
-
-def test_weights_of_the_users_are_not_guessed() -> None:
-    model = FIRST.model.model_copy(update={"weights_from": "x.pth, a file of the user's"})
-    record = FIRST.model_copy(update={"model": model})
-    with pytest.raises(OptionError, match="name the record with --run, or name a card with --model"):
-        request_of(record, Path("out"))
-    assert request_of(record, Path("out"), "mine.toml").model == "mine.toml"
 
 
 def test_the_scores_of_the_verdicts_are_those_of_the_protocol(baseline: Path) -> None:
