@@ -131,7 +131,7 @@ def test_other_predictions_fail_only_where_everything_claims_to_be_the_same(base
 def test_what_claims_to_be_another_is_not_compared_exactly_and_said(baseline: Path, changes: dict, told: str) -> None:
     verdict = verdicts(baseline, run_of(baseline, worse=1, **changes), exact=True)["predictions"]
     assert verdict.status == "not compared"
-    assert f"so do {told}" in verdict.told
+    assert f"not the same either: {told}" in verdict.told
 
 
 def test_the_batch_size_is_no_excuse_in_float32_and_surroundings_are_named(baseline: Path) -> None:
