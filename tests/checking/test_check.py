@@ -186,6 +186,25 @@ def test_the_calibration_counts_where_it_is_asked_for_and_never_other_options(ba
     assert (verdict.status, "batch_size 32 → 1" in verdict.told) == ("not compared", True)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            part("options", **option)
+            for option in ({"num_beams": 1}, {"decoding": "closed"}, {"precision": "bfloat16"}, {"workers": 2})
+        ),
+        part("model", inputs="rgb+pose"),
+    ],
+)
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_speeds_of_runs_that_were_asked_for_otherwise_are_not_compared(
+    baseline: Path, changes: dict, calibrated: bool
+) -> None:
+    edit_record(baseline, **part("cost", calibration_seconds=0.01))
+    run = run_of(baseline, **changes, **part("cost", clips_per_second=SPEED * 0.1, calibration_seconds=0.01))
+    assert verdicts(baseline, run, slower=0.8, calibrated=calibrated)["throughput"].status == "not compared"
+
+
 def test_a_speed_that_was_rounded_to_nothing_is_no_measure(baseline: Path) -> None:
     edit_record(baseline, **part("cost", clips_per_second=0.0))
     verdict = verdicts(baseline, run_of(baseline), slower=0.8)["throughput"]
