@@ -147,7 +147,7 @@ def _predictions(before: RunRecord, after: RunRecord, moved: tuple[Moved, ...], 
     if not exact:
         return Verdict("predictions", "passed", told)
     if other := claims(before, after):
-        return Verdict("predictions", "not compared", f"not compared exactly: {told}; so do {', '.join(other)}")
+        return Verdict("predictions", "not compared", f"{told}; not the same either: {', '.join(other)}")
     around = surroundings(before, after)
     return Verdict(
         "predictions", "failed",

@@ -131,7 +131,7 @@ def test_other_predictions_fail_only_where_everything_claims_to_be_the_same(base
 def test_what_claims_to_be_another_is_not_compared_exactly_and_said(baseline: Path, changes: dict, told: str) -> None:
     verdict = verdicts(baseline, run_of(baseline, worse=1, **changes), exact=True)["predictions"]
     assert verdict.status == "not compared"
-    assert f"so do {told}" in verdict.told
+    assert f"not the same either: {told}" in verdict.told
 
 
 def test_the_batch_size_is_no_excuse_in_float32_and_surroundings_are_named(baseline: Path) -> None:
@@ -184,6 +184,25 @@ def test_the_calibration_counts_where_it_is_asked_for_and_never_other_options(ba
     batches = run_of(baseline, **part("options", batch_size=1), **part("cost", calibration_seconds=0.02))
     verdict = verdicts(baseline, batches, slower=0.9)["throughput"]
     assert (verdict.status, "batch_size 32 → 1" in verdict.told) == ("not compared", True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            part("options", **option)
+            for option in ({"num_beams": 1}, {"decoding": "closed"}, {"precision": "bfloat16"}, {"workers": 2})
+        ),
+        part("model", inputs="rgb+pose"),
+    ],
+)
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_speeds_of_runs_that_were_asked_for_otherwise_are_not_compared(
+    baseline: Path, changes: dict, calibrated: bool
+) -> None:
+    edit_record(baseline, **part("cost", calibration_seconds=0.01))
+    run = run_of(baseline, **changes, **part("cost", clips_per_second=SPEED * 0.1, calibration_seconds=0.01))
+    assert verdicts(baseline, run, slower=0.8, calibrated=calibrated)["throughput"].status == "not compared"
 
 
 def test_a_speed_that_was_rounded_to_nothing_is_no_measure(baseline: Path) -> None:
