@@ -1,11 +1,13 @@
 """A baseline's command again: what is asked for, what cannot be, and what is found when something did change."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from fakes import FakeCorpus
 
 from slbench import catalog
@@ -21,7 +23,10 @@ FIRST = read_record(BASELINE)
 
 
 def slbench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "slbench", *map(str, arguments)], capture_output=True, text=True)
+    """With the threads of this process, which made the baselines."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-m", "slbench", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture
