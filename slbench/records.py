@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from slbench.cards import Family, Frozen, TextUnit
 from slbench.errors import OutputError
@@ -336,27 +336,45 @@ def parse_record(text: str, place: str) -> RunRecord:
     Raises:
         OutputError: it is not one, newer than this slbench, or was changed by hand; `place` says where it was.
     """
+    values = json_object(text)
+    version = values.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise OutputError(f"{place}: was written by a newer slbench (schema {version}); install that one")
+    older = version == 1 and version is not True
+    told = json.dumps(values | {"schema_version": SCHEMA_VERSION, "record_sha256": ""}) if older else text
     try:
-        return RunRecord.model_validate_json(_upgraded(text, place))
+        record = RunRecord.model_validate_json(told)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise OutputError(f"{place}: is not a run record (schema {SCHEMA_VERSION}): {key}: {first['msg']}") from error
-
-
-def _upgraded(text: str, place: str) -> str:
-    """The record as this schema has it; what is no record at all is left to the schema, which says why."""
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return text
-    version = values.get("schema_version") if isinstance(values, dict) else None
-    if version == 1:
-        return json.dumps(values | {"schema_version": SCHEMA_VERSION, "record_sha256": ""})
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise OutputError(f"{place}: was written by a newer slbench (schema {version}); install that one")
-    if version == SCHEMA_VERSION and values.get("record_sha256") != record_digest(values):
+    # Schema 1 knows no digest: a file of it that has one was schema 2 before somebody changed it.
+    if "record_sha256" in values if older else not is_unchanged(values, record):
         raise OutputError(
             f"{place}: its digest is not that of its content: it was changed after the run; restore it or run again"
         )
-    return text
+    return record
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The object that a JSON file holds; an empty one where it holds something else, of which the schema says why."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def is_unchanged(values: dict[str, Any], record: BaseModel) -> bool:
+    """Whether a file's values have the digest among them.
+
+    Programs that write JSON again may put 65 for 65.0, so the digest of what the schema makes of them counts too.
+
+    Args:
+        values: as in the file.
+        record: what was read from it.
+    """
+    digest = values.get("record_sha256")
+    return digest == record_digest(values) or digest == record_digest(
+        record.model_dump(mode="json", exclude_unset=True)
+    )

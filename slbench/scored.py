@@ -13,7 +13,7 @@ from slbench.cards import Frozen
 from slbench.errors import OptionError, OutputError
 from slbench.files import text_digest
 from slbench.metrics.base import Answer
-from slbench.records import ScoreStamp, record_digest
+from slbench.records import ScoreStamp, is_unchanged, json_object, record_digest
 from slbench.scoring.score import Report
 from slbench.version import __version__
 
@@ -48,6 +48,8 @@ class ScoredRecord(Frozen):
     """Of the record itself without this field, as of a run's."""
     release: Release
     task_version: str
+    task_digest: str
+    """sha256 of the task card's values."""
     clips: int
     predictions_sha256: str
     references_sha256: str
@@ -76,16 +78,19 @@ def scored_record(release: Release, report: Report) -> ScoredRecord:
     """The record of a scored release, with its digest.
 
     Raises:
-        OptionError: the scores may not stand on a leaderboard, or are of another task or split.
+        OptionError: the scores may not stand on a leaderboard, are of another task or split, or some are of a part.
     """
     planned, matched = report.loaded.plan, report.loaded.matched
     if planned.task is None or (planned.task.name, planned.split) != (release.task, release.split):
         raise OptionError(f"--release: is of {release.task}, {release.split}; --task and --split must name these")
     if report.barred:
         raise OptionError(f"--record: these scores may not stand on a leaderboard: {'; '.join(report.barred)}")
+    if report.overlap is not None:
+        raise OptionError("--record: keeps the scores of whole splits; leave --overlap out")
     made = ScoredRecord(
         release=release,
         task_version=planned.task.version,
+        task_digest=planned.task.digest(),
         clips=len(matched.answers),
         predictions_sha256=report.loaded.predictions_sha256 or "",
         references_sha256=_digest(matched.ids, matched.answers),
@@ -113,10 +118,11 @@ def read_scored(folder: Path) -> Iterator[ScoredRecord]:
     """
     for path in sorted(folder.glob("*/*.json")):
         try:
-            record = ScoredRecord.model_validate_json(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            record = ScoredRecord.model_validate_json(text)
         except (OSError, ValueError) as error:
             raise OutputError(f"{path}: is no record of scored predictions: {_told(error)}") from error
-        if record.record_sha256 != record_digest(record.model_dump(mode="json")):
+        if not is_unchanged(json_object(text), record):
             raise OutputError(f"{path}: its digest is not that of its content: it was changed; score the files again")
         yield record
 

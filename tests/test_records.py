@@ -98,6 +98,45 @@ def test_a_record_that_was_changed_by_hand_says_so() -> None:
         parse_record(changed, "here")
 
 
+CHANGED = json.loads(RECORD.read_text()) | {"run": "another"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {**CHANGED, "schema_version": 1},
+        {key: value for key, value in CHANGED.items() if key != "schema_version"},
+        {**CHANGED, "record_sha256": ""},
+        {key: value for key, value in CHANGED.items() if key != "record_sha256"},
+    ],
+    ids=["called older", "of no schema", "empty digest", "no digest"],
+)
+def test_a_changed_record_cannot_pose_as_an_older_one(values: dict[str, object]) -> None:
+    with pytest.raises(OutputError, match="its digest is not that of its content"):
+        parse_record(json.dumps(values), "here")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "NaN"])
+def test_hostile_json_is_no_record_and_no_crash(text: str) -> None:
+    with pytest.raises(OutputError, match="here: is not a run record"):
+        parse_record(text, "here")
+
+
+def javascript(text: str) -> str:
+    """What JSON.stringify(JSON.parse(text)) gives: it knows one kind of number."""
+    return json.dumps(
+        json.loads(text, parse_float=lambda figure: int(figure[:-2]) if figure[-2:] == ".0" else float(figure))
+    )
+
+
+def test_a_record_that_another_program_wrote_again_is_unchanged() -> None:
+    again = javascript(RECORD.read_text())
+    assert len(again) < len(json.dumps(json.loads(RECORD.read_text())))
+    assert parse_record(again, "here") == read_record(RECORD)
+    with pytest.raises(OutputError, match="its digest is not that of its content"):
+        parse_record(again.replace('"samples": 104', '"samples": 105', 1), "here")
+
+
 def test_a_newer_record_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.write_text(RECORD.read_text())

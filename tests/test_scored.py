@@ -1,17 +1,21 @@
 """Scores of released predictions as records: what they hold, and what they never hold."""
 
+import gzip
+import hashlib
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from shared import FOLDER, shared
+from shared import shared
 
+from slbench import catalog
 from slbench.errors import OptionError, OutputError
 from slbench.report.entries import scored_entries
 from slbench.report.rules import leaderboard_folder
-from slbench.scored import read_release, read_scored, scored_record, scored_text
+from slbench.scored import ScoredRecord, read_release, read_scored, scored_record, scored_text
 from slbench.scoring.load import Request
 from slbench.scoring.plan import Asked
 from slbench.scoring.score import score
@@ -69,7 +73,7 @@ def test_every_score_is_a_line_of_the_board() -> None:
     assert one.source.startswith("github.com/ZechengLi19/Uni-Sign@2c9028f ")
 
 
-def test_a_record_is_written_with_its_source(files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_scores_of_a_part_are_no_record(files: tuple[Path, Path], tmp_path: Path) -> None:
     predictions, release = files
     release.write_text(RELEASE.replace("fingerspelling-islr", "phoenix14-cslr"))
     record = tmp_path / "there" / "phoenix14-cslr" / "mine.json"
@@ -79,23 +83,52 @@ def test_a_record_is_written_with_its_source(files: tuple[Path, Path], tmp_path:
     assert not record.exists()
 
 
-@pytest.mark.parametrize("given", [["--release"], ["--record"]])
-def test_one_without_the_other_is_refused(files: tuple[Path, Path], given: list[str]) -> None:
-    predictions, release = files
-    command = [
-        sys.executable,
-        "-m",
-        "slbench",
-        "score",
-        str(predictions),
-        "--protocol",
-        "slbench",
-        *given,
-        str(release),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--release", "RELEASE"], "--record and --release go together"),
+        (["--record", "RECORD"], "--record and --release go together"),
+        (
+            ["--record", "RECORD", "--release", "RELEASE", "--against", "PREDICTIONS"],
+            "leave --record and --release out",
+        ),
+        (["--record", "RECORD", "--release", "RELEASE", "--overlap", "TRAIN"], "leave --overlap out"),
+    ],
+)
+def test_what_makes_no_record_is_refused(tmp_path: Path, given: list[str], told: str) -> None:
+    predictions, release = whole_release(tmp_path)
+    (tmp_path / "train.txt").write_text("你好\n")
+    record = tmp_path / "record.json"
+    places = {"RELEASE": release, "RECORD": record, "PREDICTIONS": predictions, "TRAIN": tmp_path / "train.txt"}
+    done = scored_by_command(predictions, *(str(places.get(word, word)) for word in given))
     assert done.returncode == 2
-    assert "--record and --release go together" in done.stderr
+    assert told in done.stderr
+    assert not record.exists()
+
+
+def test_the_command_writes_the_record_of_a_whole_split(tmp_path: Path) -> None:
+    predictions, release = whole_release(tmp_path)
+    path = tmp_path / "released" / "csl-daily-slt" / "mine.json"
+    done = scored_by_command(predictions, "--release", str(release), "--record", str(path))
+    assert done.returncode == 0, done.stderr
+    [record] = read_scored(tmp_path / "released")
+    assert record.release == read_release(release)
+    assert record.predictions_sha256 == hashlib.sha256(predictions.read_bytes()).hexdigest()
+    assert record.task_digest == catalog.get_task("csl-daily-slt").digest()
+    assert (record.clips, list(record.scores)) == (1176, ["slbench", "uni-sign", "two-stream", "gfslt", "sltunet"])
+    assert record.scores["slbench"][1].name == "BLEU-1"
+    assert record.scores["slbench"][1].value == pytest.approx(50), "one of two characters is right"
+
+
+def test_fields_that_a_later_version_adds_do_not_change_a_digest(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "csl-daily-slt").mkdir()
+    (tmp_path / "csl-daily-slt" / "mine.json").write_text(scored_text(whole(tmp_path)))
+
+    class Later(ScoredRecord):
+        added: str = ""
+
+    monkeypatch.setattr("slbench.scored.ScoredRecord", Later)
+    assert [record.added for record in read_scored(tmp_path)] == [""]
 
 
 def report_of(files: tuple[Path, Path]):
@@ -107,16 +140,37 @@ def test_another_task_than_the_scored_one_is_refused(files: tuple[Path, Path]) -
         scored_record(read_release(files[1]), report_of(files))
 
 
-def whole(tmp_path: Path):
-    """A made-up release of a whole split: MS-ASL100's counts are those of published lists."""
+def whole_release(tmp_path: Path) -> tuple[Path, Path]:
+    """A made-up release of a whole split, with as many samples as CSL-Daily's test has."""
+    predictions, release = tmp_path / "whole.jsonl", tmp_path / "whole.toml"
     lines = [
         json.dumps({"id": f"{n:04}", "reference": "你好", "hypothesis": "你们"}, ensure_ascii=False)
         for n in range(1176)
     ]
-    (tmp_path / "whole.jsonl").write_text("\n".join(lines) + "\n")
-    (tmp_path / "whole.toml").write_text(RELEASE.replace("fingerspelling-islr", "csl-daily-slt"))
-    report = score(Request(tmp_path / "whole.jsonl", None, Asked(task="csl-daily-slt", protocol="all")))
-    return scored_record(read_release(tmp_path / "whole.toml"), report)
+    predictions.write_text("\n".join(lines) + "\n")
+    release.write_text(RELEASE.replace("fingerspelling-islr", "csl-daily-slt"))
+    return predictions, release
+
+
+def scored_by_command(predictions: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "slbench",
+        "score",
+        str(predictions),
+        "--task",
+        "csl-daily-slt",
+        "--protocol",
+        "all",
+    ]
+    return subprocess.run([*command, *options], capture_output=True, text=True)
+
+
+def whole(tmp_path: Path) -> ScoredRecord:
+    predictions, release = whole_release(tmp_path)
+    report = score(Request(predictions, None, Asked(task="csl-daily-slt", protocol="all")))
+    return scored_record(read_release(release), report)
 
 
 def test_a_record_comes_back_and_none_of_the_texts_is_in_it(tmp_path: Path) -> None:
@@ -141,22 +195,35 @@ def test_a_wrong_description_is_named(files: tuple[Path, Path], old: str, new: s
         read_release(files[1])
 
 
-@pytest.mark.parametrize("name", ["csl-daily-slt/uni-sign-pose-dev", "csl-daily-slt/uni-sign-pose-test"])
-def test_the_figures_come_out_again(name: str, tmp_path: Path) -> None:
-    """From the released files and the corpus's own texts, which are no part of the project."""
-    import gzip
-    import pickle
-
-    release = read_release(RELEASED / f"{name}.toml")
-    predictions = shared(f"predictions/uni-sign/csl-daily.{release.split}.pres.txt")
-    with gzip.open(FOLDER / "corpora" / "csl-daily" / f"labels.{release.split}") as file:
-        labels = pickle.load(file)
-    references = tmp_path / "references.tsv"
-    references.write_text("id\treference\n" + "".join(f"{one['name']}\t{one['text']}\n" for one in labels.values()))
-    report = score(Request(predictions, references, Asked(task=release.task, split=release.split, protocol="all")))
+@pytest.mark.parametrize(
+    ("place", "stem"),
+    [
+        ("csl-daily-slt/uni-sign-pose-dev", "csl-daily.dev"),
+        ("csl-daily-slt/uni-sign-pose-test", "csl-daily.test"),
+        ("how2sign-slt/uni-sign-pose-test", "how2sign.test"),
+    ],
+)
+def test_the_figures_come_out_again(place: str, stem: str, tmp_path: Path) -> None:
+    """From the released files and the texts that the release names, which are no part of the project."""
+    release = read_release(RELEASED / f"{place}.toml")
+    references = shared(f"predictions/uni-sign/{stem}.refs.txt")
+    if release.task == "csl-daily-slt":
+        references = corpus_texts(tmp_path, release.split)
+    predictions = shared(f"predictions/uni-sign/{stem}.pres.txt")
+    asked = Asked(task=release.task, split=release.split, protocol="all")
+    made = scored_record(release, score(Request(predictions, references, asked)))
     [there] = [one for one in read_scored(RELEASED) if one.release == release]
-    made = scored_record(release, report)
-    assert made.references_sha256 == there.references_sha256
+    told = {"record_sha256", "scores", "slbench"}
+    assert made.model_dump(exclude=told) == there.model_dump(exclude=told)
     assert {n: [s.value for s in scores] for n, scores in made.scores.items()} == {
         n: [pytest.approx(s.value, abs=1e-6) for s in scores] for n, scores in there.scores.items()
     }
+
+
+def corpus_texts(tmp_path: Path, split: str) -> Path:
+    """CSL-Daily's own texts, as a table."""
+    with gzip.open(shared(f"corpora/csl-daily/labels.{split}")) as file:
+        labels = pickle.load(file)
+    references = tmp_path / "references.tsv"
+    references.write_text("id\treference\n" + "".join(f"{one['name']}\t{one['text']}\n" for one in labels.values()))
+    return references

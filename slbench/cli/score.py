@@ -89,6 +89,8 @@ def score(
     quiet_libraries()
     if (release is None) != (record is None):
         raise OptionError("--record and --release go together: scores for a leaderboard need their source")
+    if record is not None and against is not None:
+        raise OptionError("--against compares texts and scores nothing; leave --record and --release out")
     if against is not None:
         _compare_texts(request, against, SHOWN if differences is None else differences, output_format)
     elif differences is None:
