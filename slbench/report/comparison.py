@@ -8,6 +8,7 @@ from dataclasses import asdict
 from rich.table import Table
 
 from slbench.metrics.paired import Change
+from slbench.report.markup import visible
 from slbench.report.tables import COMPOSED, simple_table
 from slbench.scoring.compare import FileComparison
 
@@ -65,7 +66,7 @@ def _changes(title: str, samples: tuple[Change, ...]) -> Table:
 def _shown(text: str | None) -> str:
     if text is None:
         return "(failed)"
-    return textwrap.shorten(text, LONGEST, placeholder=" ...") or "(empty)"
+    return visible(textwrap.shorten(text, LONGEST, placeholder=" ...")) or "(empty)"
 
 
 def comparison_json(found: FileComparison) -> str:

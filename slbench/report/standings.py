@@ -151,9 +151,17 @@ def _told_apart(better: Entry, worse: Entry, rules: Rules) -> bool:
         return False
     if better.answered is None or worse.answered is None:
         return True
+    if not _same_samples(better.answered, worse.answered):
+        return True
     difference, p = _tested(better.metric, better.answered, worse.answered)
     agrees = difference > 0 if better.better == "lower" else difference < 0
     return agrees and p < rules.significance
+
+
+def _same_samples(first: Answered, second: Answered) -> bool:
+    """Records of one data hold the same samples, unless somebody wrote them otherwise; then values must do."""
+    one, other = ([answer.reference for answer in _answers(side)] for side in (first, second))
+    return one == other
 
 
 @cache

@@ -71,6 +71,13 @@ def test_more_pairs_than_the_rules_allow_are_ranked_by_value(tmp_path: Path) -> 
     assert not standing.groups[0].tested
 
 
+def test_runs_of_other_samples_are_ranked_by_value(tmp_path: Path) -> None:
+    """Records say that they are of the same data; their predictions are not."""
+    entries = [measured(tmp_path, "a", "111"), measured(tmp_path, "b", "1100"), measured(tmp_path, "c", "100")]
+    [standing] = standings(entries, rules())
+    assert places(standing) == {"a": ("A", 1), "b": ("A", 2), "c": ("A", 2)}
+
+
 def test_equal_published_values_share_a_place_and_the_next_is_third() -> None:
     entries = [replace(ONE, model=model, value=value) for model, value in (("a", 50.0), ("b", 50.0), ("c", 49.9))]
     [standing] = standings(entries, rules())
